@@ -1,0 +1,24 @@
+"""Observations, verdicts and how they look."""
+
+from nonsmooth.findings._drawing import COLOURS, Drawing, canvas
+from nonsmooth.findings._finding import Finding
+from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share
+from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
+
+__all__ = [
+    "COLOURS",
+    "Attribution",
+    "Drawing",
+    "Finding",
+    "Part",
+    "Result",
+    "Ruling",
+    "Share",
+    "Verdict",
+    "assemble",
+    "canvas",
+    "central_range",
+    "number",
+    "printed_resolution",
+    "share",
+]
