@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from nonsmooth.errors import InputError
-from nonsmooth.findings import Drawing, Finding, Part, Ruling, Verdict, assemble
+from nonsmooth.findings import Drawing, Finding, Part, Ruling, Verdict, assemble, style
 from nonsmooth.runs import RunSpec
 
 __all__ = ["TIERS", "Claim", "Judgement", "Row", "Setting", "Tier"]
@@ -122,3 +122,8 @@ class Claim(ABC):
         """The judgement held against the declared parts (see ``findings.assemble``)."""
         judgement = self.judge(rows)
         return assemble(self.parts, judgement.rulings, judgement.findings)
+
+    def drawings(self, rows: Sequence[Row]) -> list[Drawing]:
+        """``draw`` in the package's style."""
+        with style():
+            return list(self.draw(rows))

@@ -1,6 +1,6 @@
 """Observations, verdicts and how they look."""
 
-from nonsmooth.findings._drawing import COLOURS, Drawing, canvas
+from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share
 from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
@@ -21,4 +21,5 @@ __all__ = [
     "number",
     "printed_resolution",
     "share",
+    "style",
 ]

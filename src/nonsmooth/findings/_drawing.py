@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "Drawing", "canvas"]
+__all__ = ["COLOURS", "Drawing", "canvas", "style"]
 
 # Okabe and Ito's palette (safe for colour-blind readers), ordered so that lightness differs in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -41,17 +43,23 @@ class Drawing:
     figure: Figure
 
 
+@contextmanager
+def style() -> Iterator[None]:
+    """The package's matplotlib style, for as long as the context lasts; nothing global is changed."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        yield
+
+
 def canvas(
     columns: int = 2, rows: int = 1, width: float = 4.2, height: float = 3.0, **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure with a grid of axes (always a 2-d array) in the package's style; inches a panel.
+    """A figure with a grid of axes (always a 2-d array); inches a panel. No display, no window.
 
-    No display and no global state: the figure belongs to no window, the style only to this figure.
+    Draw inside ``style()``; ``Claim.drawings`` does.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **options)
-    return figure, axes
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)

@@ -1,0 +1,56 @@
+"""A claim's entry in the ledger (the fields are documented in docs/ledger.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nonsmooth.claims._claim import Claim
+from nonsmooth.claims._plan import Case, Plan, takes_data
+from nonsmooth.findings import Verdict
+
+__all__ = ["entry_of"]
+
+
+def _rulings(claim: Claim, verdict: Verdict) -> list[dict[str, Any]]:
+    parts = {part.name: part for part in claim.parts}
+    return [
+        {
+            **ruling,
+            "statement": parts[ruling["part"]].statement,
+            "rule": parts[ruling["part"]].rule,
+            "least_n": parts[ruling["part"]].least_n,
+            "comparisons": parts[ruling["part"]].comparisons,
+            "twin": parts[ruling["part"]].twin,
+        }
+        for ruling in verdict.as_dict()["rulings"]
+    ]
+
+
+def entry_of(
+    plan: Plan, cases: Sequence[Case], verdicts: Sequence[Verdict], seconds: float
+) -> dict[str, Any]:
+    """A claim's entry in the ledger: the first case is the claim as asked for, the rest its sweep."""
+    claim, settings = cases[0].claim, cases[0].settings
+    data = plan.dataset if takes_data(claim) else None
+    entry = {
+        "id": claim.id,
+        "where": claim.where,
+        "statement": claim.statement,
+        "tier": plan.tier,
+        **verdicts[0].as_dict(),
+        "settings": settings,
+        "data": None if data is None else {"name": data.name, "sha256": data.sha256},
+        "unstated": [
+            {"name": s.name, "value": settings[s.name], "default": s.default, "why": s.why}
+            for s in claim.unstated
+        ],
+        "notes": list(claim.notes),
+        "sweep": [
+            {"setting": plan.sweep.name if plan.sweep else "", "value": case.value, **verdict.as_dict()}
+            for case, verdict in zip(cases[1:], verdicts[1:], strict=True)
+        ],
+        "seconds": round(seconds, 3),
+    }
+    entry["rulings"] = _rulings(claim, verdicts[0])
+    return entry

@@ -1,0 +1,135 @@
+"""What is asked of ``reproduce``, checked as a whole before anything runs.
+
+Each claim becomes one or more *cases*: its settings as they are, and one case a value of a sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nonsmooth.claims._claim import TIERS, Claim, Row, Tier
+from nonsmooth.claims._inventory import inventory
+from nonsmooth.claims._registry import built, source_of, sources_in
+from nonsmooth.claims._sweep import Sweep
+from nonsmooth.errors import InputError
+from nonsmooth.runs import ClaimSource, RunSpec, load_claim
+
+__all__ = ["Case", "Plan", "Value", "find_sources", "make_plan", "specs_of", "takes_data"]
+
+Value = float | int | str
+
+
+@dataclass
+class Case:
+    """One claim at one choice of settings; ``value`` is the swept one, None for the claim's own."""
+
+    claim: Claim
+    source: ClaimSource
+    settings: dict[str, Any]
+    specs: list[RunSpec]
+    value: Value | None = None
+
+    def rows(self, by_spec: Mapping[str, list[Row]]) -> list[Row]:
+        return [row for spec in self.specs for row in by_spec[spec.id]]
+
+
+@dataclass
+class Plan:
+    """Everything asked for, checked before anything runs; ``why`` some claims cannot be run."""
+
+    tier: Tier
+    dataset: Any = None
+    cases: dict[str, list[Case]] = field(default_factory=dict)
+    sweep: Sweep | None = None
+    why: dict[str, str] = field(default_factory=dict)
+
+
+def find_sources(ids: Sequence[str] | None, files: Sequence[str | Path]) -> dict[str, ClaimSource]:
+    """Sources by id, in the inventory's order whatever the order asked for."""
+    if isinstance(ids, str):
+        ids = [ids]
+    own = sources_in(files)
+    wanted = dict.fromkeys([*built(), *own] if ids is None else ids)
+    found = {name: own[name] if name in own else source_of(name, files) for name in wanted}
+    order = {entry.id: k for k, entry in enumerate(inventory())}
+    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def takes_data(claim: Claim) -> bool:
+    """Whether a claim runs on a data set of the caller's: its class says ``accepts_data = True``."""
+    return bool(getattr(claim, "accepts_data", False))
+
+
+def specs_of(claim: Claim, tier: Tier, settings: Mapping[str, Any]) -> list[RunSpec]:
+    """What a claim runs at a tier, each spec once."""
+    specs = list({spec.id: spec for spec in claim.runs(tier, settings)}.values())
+    foreign = [spec for spec in specs if spec.claim != claim.id]
+    if foreign:
+        raise ValueError(f"a spec names claim {foreign[0].claim!r}; `runs` must use its own id")
+    if not specs:
+        raise ValueError(f"`runs` gives nothing to run at tier {tier!r}")
+    return specs
+
+
+def _known_somewhere(name: str, claims: Mapping[str, Claim]) -> None:
+    known = {each: [s.name for s in claim.unstated] for each, claim in claims.items()}
+    if not any(name in names for names in known.values()):
+        listed = "; ".join(f"{each}: {', '.join(names) or 'none'}" for each, names in known.items())
+        raise InputError(f"no claim asked for has a setting {name!r}; they have: {listed}")
+
+
+def make_plan(
+    sources: Mapping[str, ClaimSource],
+    tier: str,
+    settings: Mapping[str, Value],
+    sweep: Sweep | None,
+    data: str | Path | None,
+) -> Plan:
+    """The cases of each claim, in the order of ``sources``.
+
+    Raises:
+        InputError: a tier, setting, sweep or data set that cannot be, before anything runs.
+    """
+    if tier not in TIERS:
+        raise InputError(f"tier {tier!r} is not known; choose one of {', '.join(TIERS)}")
+    claims: dict[str, Claim] = {name: load_claim(source) for name, source in sources.items()}
+    for name in [*settings, *([sweep.name] if sweep else [])]:
+        _known_somewhere(name, claims)
+    taken = [*settings, *(["data"] if data is not None else [])]
+    if (sweep and sweep.name in taken) or len(taken) > len(set(taken)):
+        name = sweep.name if sweep and sweep.name in taken else "data"
+        raise InputError(f"setting {name!r} is given twice (two of --set, --over, --data); give it once")
+    plan = Plan(tier, sweep=sweep)
+    if data is not None:
+        takers = [name for name, claim in claims.items() if takes_data(claim)]
+        if not takers:
+            raise InputError(
+                f"none of {', '.join(claims)} takes a data set; leave --data out or ask for one that does"
+            )
+        from nonsmooth.datasets import read_regression, register
+
+        plan.dataset = read_regression(data)
+        register(plan.dataset)  # judging and drawing happen in this process
+    for name, claim in claims.items():
+        mine = {setting.name for setting in claim.unstated}
+        own = claim.settings({each: value for each, value in settings.items() if each in mine})
+        if plan.dataset is not None and takes_data(claim):
+            own["data"] = plan.dataset.name
+        choices: dict[Value | None, dict[str, Any]] = {None: own}
+        if sweep and sweep.name in mine:
+            for value in sweep.values:
+                checked = claim.settings({sweep.name: value})[sweep.name]
+                choices[checked] = {**own, sweep.name: checked}
+        try:
+            plan.cases[name] = [
+                Case(claim, sources[name], values, specs_of(claim, plan.tier, values), value)
+                for value, values in choices.items()
+            ]
+        except InputError:
+            raise
+        except Exception as error:  # one claim's own fault must not lose the others
+            plan.why[name] = f"planning its runs failed: {type(error).__name__}: {error}"
+    return plan

@@ -1,0 +1,36 @@
+"""``nonsmooth diff A B``: what changed between two ledgers, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nonsmooth.cli._codes import FAILED_AS_ASKED
+from nonsmooth.cli._options import json_option
+from nonsmooth.cli._words import emit
+
+__all__ = ["command"]
+
+_LEDGER = click.Path(path_type=Path)
+
+
+@click.command("diff")
+@click.argument("a", type=_LEDGER)
+@click.argument("b", type=_LEDGER)
+@click.option("--exit-code", is_flag=True, help="Leave with 1 where the two differ.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, as_json: bool) -> None:
+    """Compare two ledgers, or the folders they are in."""
+    from nonsmooth.claims import Ledger, compare
+
+    ledgers = [Ledger.read(path / "ledger.json" if path.is_dir() else path) for path in (a, b)]
+    differences = [str(difference) for difference in compare(*ledgers)]
+    same = not differences
+    if as_json:
+        emit({"same": same, "digests": [ledger.digest for ledger in ledgers], "differences": differences})
+    else:
+        click.echo("\n".join(differences or [f"the same: digest {ledgers[0].digest}"]))
+    if exit_code and not same:
+        ctx.exit(FAILED_AS_ASKED)

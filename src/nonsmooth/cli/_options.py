@@ -1,0 +1,50 @@
+"""Arguments that several commands share. Whatever needs the package's contents imports it when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["TIERS", "claim_files_option", "complete_ids", "json_option", "out_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Those of nonsmooth.claims, which `--help` must not import; a test holds the two together.
+TIERS = ("quick", "laptop", "paper")
+
+
+def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Shell completion of a claim's id, with its summary beside it."""
+    from click.shell_completion import CompletionItem
+
+    from nonsmooth.claims import inventory
+
+    return [
+        CompletionItem(entry.id, help=entry.summary)
+        for entry in inventory()
+        if entry.id.startswith(incomplete)
+    ]
+
+
+def json_option(function: F) -> F:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Strict JSON on standard output; words on standard error."
+    )(function)
+
+
+def claim_files_option(function: F) -> F:
+    return click.option(
+        "--claims",
+        "claim_files",
+        multiple=True,
+        metavar="FILE.py",
+        type=click.Path(path_type=Path),
+        help="A Python file with a claim of your own (repeatable).",
+    )(function)
+
+
+def out_option(**options: Any) -> Callable[[F], F]:
+    return click.option("--out", metavar="DIR", type=click.Path(path_type=Path), **options)

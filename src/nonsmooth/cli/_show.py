@@ -1,0 +1,103 @@
+"""``nonsmooth show ID``: one claim in full: the sentence, its rules, what is unstated, how to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nonsmooth.cli._options import TIERS, claim_files_option, complete_ids, json_option
+from nonsmooth.cli._words import emit, say
+
+if TYPE_CHECKING:
+    from nonsmooth.claims import Claim, Setting
+
+__all__ = ["command"]
+
+
+@click.command("show")
+@click.argument("claim_id", metavar="ID", shell_complete=complete_ids)
+@claim_files_option
+@json_option
+def command(claim_id: str, claim_files: tuple[Path, ...], as_json: bool) -> None:
+    """Show a claim: its sentence, its rules, what is unstated."""
+    from nonsmooth.claims import built, inventory, load
+
+    entry = next((entry for entry in inventory() if entry.id == claim_id), None)
+    facts: dict[str, Any] = {"id": claim_id, "built": True}
+    if entry is not None:
+        facts |= {"section": entry.section, "where": entry.where, "summary": entry.summary}
+    if entry is not None and not claim_files and claim_id not in built():
+        facts["built"] = False
+    else:
+        facts |= _describe(load(claim_id, claim_files))
+    if as_json:
+        emit(facts)
+    else:
+        _print(facts)
+
+
+def _describe(claim: Claim) -> dict[str, Any]:
+    settings = claim.settings()
+    return {
+        "where": claim.where,
+        "statement": claim.statement,
+        "reported": dict(claim.reported),
+        "parts": [
+            {
+                "name": part.name,
+                "asks": "cause" if part.asks_for_cause else "result",
+                "statement": part.statement,
+                "rule": part.rule,
+                "least_n": part.least_n,
+                "comparisons": part.comparisons,
+                "twin": part.twin,
+            }
+            for part in claim.parts
+        ],
+        "unstated": [
+            {"name": s.name, "default": s.default, "allowed": _allowed(s), "why": s.why}
+            for s in claim.unstated
+        ],
+        "notes": list(claim.notes),
+        "batches": {tier: len(claim.runs(tier, settings)) for tier in TIERS},
+    }
+
+
+def _allowed(setting: Setting) -> str:
+    if setting.choices:
+        return ", ".join(setting.choices)
+    ends = ("any" if end is None else f"{end:g}" for end in (setting.low, setting.high))
+    return " to ".join(ends)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    lines: list[Any] = [Text(facts["id"], style="bold")]
+
+    def section(heading: str, *paragraphs: str) -> None:
+        if paragraphs:
+            lines.extend(["", Text(heading, style="bold")])
+            lines.extend(Padding(Text(paragraph), (0, 0, 0, 2)) for paragraph in paragraphs)
+
+    lines += [Text(facts[name], style="dim") for name in ("where", "summary") if facts.get(name)]
+    if not facts["built"]:
+        say(*lines, "", "Not built yet: it cannot be run in this version.")
+        return
+    section("The paper", facts["statement"])
+    section("Printed", *(f"{name}: {text}" for name, text in facts["reported"].items()))
+    for part in facts["parts"]:
+        twin = [f"Control: {part['twin']}"] if part["twin"] else []
+        rule = f"Rule: {part['rule']} (n >= {part['least_n']}, comparisons: {part['comparisons']})"
+        section(f"Part {part['name']} ({part['asks']})", part["statement"], rule, *twin)
+    section(
+        "Unstated, and chosen here",
+        *(f"{s['name']} = {s['default']} (allowed: {s['allowed']}): {s['why']}" for s in facts["unstated"]),
+    )
+    section("Notes", *facts["notes"])
+    batches = ", ".join(f"{tier} {count}" for tier, count in facts["batches"].items())
+    section("Run it", f"nonsmooth reproduce {facts['id']}", f"batches of runs: {batches}")
+    say(*lines)

@@ -1,0 +1,173 @@
+"""A ledger as the page needs it: the same facts, regrouped by part and counted; nothing is judged here."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nonsmooth._version import __version__
+from nonsmooth.findings import Attribution, Result
+from nonsmooth.report._figures import slug
+from nonsmooth.report._format import first_sentence, value
+
+__all__ = ["claim_view", "made_with", "tally"]
+
+_CAUSES = {str(answer) for answer in Attribution}
+# A reason longer than this is cut, in the table of verdicts, to its first sentence.
+_LINE = 220
+# What an entry of an older ledger, or one written by hand, may lack.
+_RULING = {
+    "n": None,
+    "why": "",
+    "region": "",
+    "statement": "",
+    "rule": "",
+    "twin": "",
+    "least_n": 1,
+    "comparisons": 1,
+}
+_FINDING = {"n": None, "why": "", "part": "", "reported": None, "interval": None, "agrees": None}
+
+
+def tally(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """How many claims got each answer, strongest first; answers nobody got are left out.
+
+    >>> tally([{"result": "differs", "attribution": None}, {"result": "holds", "attribution": "undecided"}])
+    [('Result', [('holds', 1), ('differs', 1)]), ('Attribution', [('undecided', 1)])]
+    """
+    counted = []
+    for title, key, order in (("Result", "result", Result), ("Attribution", "attribution", Attribution)):
+        counts = Counter(claim.get(key) for claim in claims)
+        rows = [(str(answer), counts[str(answer)]) for answer in order if counts[str(answer)]]
+        if rows:
+            counted.append((title, rows))
+    return counted
+
+
+def _reasons(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Why the claim's result, and its attribution, are what they are: the weakest part's own words."""
+    reasons = []
+    for answer in (claim.get("result"), claim.get("attribution")):
+        # The weakest part decides, so the first part with the claim's own answer is one that does.
+        for ruling in claim.get("rulings", ()):
+            if answer is not None and ruling["answer"] == answer:
+                why = ruling.get("why") or ""
+                short = why if len(why) <= _LINE else first_sentence(why)
+                reasons.append(
+                    {"cause": answer in _CAUSES, "region": ruling.get("region") or "", "why": short}
+                )
+                break
+    return reasons
+
+
+def _parts(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each ruling with the findings that bear on it; findings of no part come last, on their own."""
+    findings = [{**_FINDING, **finding} for finding in claim.get("findings", ())]
+    parts = []
+    for ruling in claim.get("rulings", ()):
+        mine = [finding for finding in findings if finding.get("part") == ruling["part"]]
+        findings = [finding for finding in findings if finding.get("part") != ruling["part"]]
+        parts.append({**_RULING, **ruling, "cause": ruling["answer"] in _CAUSES, "findings": mine})
+    if findings:
+        parts.append({"part": "", "answer": None, "findings": findings})
+    return parts
+
+
+def _sweep(claim: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The claim's answers at each value of the swept setting, and every measured quantity beside them."""
+    sweep = claim.get("sweep")
+    if not sweep:
+        return None
+    names = [ruling["part"] for ruling in claim.get("rulings", ())]
+    used = (claim.get("settings") or {}).get(sweep["name"])
+    points = []
+    quantities: dict[tuple[str, str], list[str]] = {}
+    for at, point in enumerate(sweep["values"]):
+        answers = {ruling["part"]: ruling["answer"] for ruling in point.get("rulings", ())}
+        parts = [answers.get(name) for name in names]
+        points.append({**point, "used": used is not None and point["value"] == used, "parts": parts})
+        for finding in point.get("findings", ()):
+            name = (finding.get("part", ""), finding["name"])
+            quantities.setdefault(name, [""] * len(sweep["values"]))[at] = finding["measured"]
+    # A name that does not come back at another value would fill the table with empty cells.
+    kept = [(name, cells) for (_, name), cells in quantities.items() if sum(map(bool, cells)) > 1]
+    return {"name": sweep["name"], "parts": names, "points": points, "quantities": kept}
+
+
+def _settings(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every setting with its value and reason, those that the claim calls unstated first."""
+    unstated = [dict(setting) for setting in claim.get("unstated") or ()]
+    named = {setting["name"] for setting in unstated}
+    given = [
+        {"name": name, "value": used, "why": ""}
+        for name, used in (claim.get("settings") or {}).items()
+        if name not in named
+    ]
+    settings = unstated + given
+    data = claim.get("data")
+    for setting in settings:
+        if data and setting["name"] == "data":
+            setting["value"] = f"{data['name']} (SHA-256 {data['sha256'][:16]}…)"
+    return settings
+
+
+def _command(claim: Mapping[str, Any]) -> str:
+    """What a reader types to run this claim again with the values shown."""
+    words = ["nonsmooth", "reproduce", str(claim["id"]), "--tier", str(claim.get("tier") or "quick")]
+    if claim.get("data"):
+        words += ["--data", str(claim["data"]["name"])]
+    for setting in claim.get("unstated") or ():
+        if "default" in setting and setting["default"] != setting["value"] and setting["name"] != "data":
+            words += ["--set", f"{setting['name']}={setting['value']}"]
+    sweep = claim.get("sweep")
+    if sweep:
+        words += ["--over", f"{sweep['name']}=" + ",".join(str(point["value"]) for point in sweep["values"])]
+    return shlex.join(words)
+
+
+def claim_view(claim: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
+    """One claim of the ledger with what the template shows; ``taken`` holds the anchors used."""
+    anchor = slug(str(claim["id"]))
+    while anchor in taken:
+        anchor += "-"
+    taken.add(anchor)
+    return {
+        "id": claim["id"],
+        "anchor": anchor,
+        "where": claim.get("where", ""),
+        "statement": claim.get("statement", ""),
+        "result": claim.get("result"),
+        "attribution": claim.get("attribution"),
+        "reasons": _reasons(claim),
+        "parts": _parts(claim),
+        "settings": _settings(claim),
+        "sweep": _sweep(claim),
+        "notes": list(claim.get("notes") or ()),
+        "seconds": claim.get("seconds"),
+        "command": _command(claim),
+    }
+
+
+def made_with(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment for the page's head (version, date, hardware) and, flattened, for its end.
+
+    >>> made = made_with({"cpus": 2, "machine": "x86_64", "versions": {"numpy": "2.0"}})
+    >>> made["hardware"], made["facts"]
+    ('x86_64, 2 CPUs', [('cpus', '2'), ('machine', 'x86_64'), ('numpy', '2.0')])
+    """
+    facts: dict[str, str] = {}
+    for name, entry in environment.items():
+        nested = entry if isinstance(entry, Mapping) else {name: entry}
+        for inner, item in nested.items():
+            facts.setdefault(str(inner).replace("_", " "), value(item))
+    cpus = environment.get("cpus")
+    where = environment.get("processor") or environment.get("machine") or environment.get("platform") or ""
+    number = "" if cpus is None else f"{cpus} CPU{'' if cpus == 1 else 's'}"
+    return {
+        "version": environment.get("nonsmooth") or __version__,
+        "date": str(environment.get("date") or "").replace("T", " ").replace("+00:00", " UTC"),
+        "hardware": ", ".join(filter(None, (str(where), number))),
+        "facts": list(facts.items()),
+    }
