@@ -10,6 +10,7 @@ A claim is only this, so caching, resuming, parallel engines, the ledger and the
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Setting:
         default: the value chosen.
         why: the reason for the choice, and where the dependence on it is shown.
         low, high: allowed range of a number, both ends included.
-        choices: allowed words, for a setting that is not a number.
+        choices: allowed words, for a setting that is not a number; empty with a word as default: any.
     """
 
     name: str
@@ -49,15 +50,25 @@ class Setting:
         """The value in the setting's own type, or InputError naming what is allowed."""
         if self.choices:
             if value not in self.choices:
-                raise InputError(f"{self.name} = {value!r} is not known; choose one of {', '.join(self.choices)}")
+                raise InputError(
+                    f"{self.name} = {value!r} is not known; choose one of {', '.join(self.choices)}"
+                )
             return value
+        if isinstance(self.default, str):
+            return str(value)
         try:
-            number = type(self.default)(float(value)) if isinstance(self.default, int) else float(value)
-        except (ValueError, OverflowError):
-            raise InputError(f"{self.name} = {value!r} is not a finite number; give one like {self.default}") from None
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not math.isfinite(number):
+            raise InputError(f"{self.name} = {value!r} is not a finite number; give one like {self.default}")
+        if isinstance(self.default, int):
+            if number != int(number):
+                raise InputError(f"{self.name} = {value} is not a whole number; give one like {self.default}")
+            number = int(number)
         low = -float("inf") if self.low is None else self.low
         high = float("inf") if self.high is None else self.high
-        if not low <= number <= high or number in (float("inf"), -float("inf")):
+        if not low <= number <= high:
             raise InputError(f"{self.name} = {value} is out of range; allowed: {low:g} to {high:g}")
         return number
 

@@ -77,7 +77,9 @@ def cycles(dimension: int, period: int, steepest: int) -> Iterator[tuple[Vector,
                 yield (g0, *rest, last)
 
 
-def highest_point(gradients: tuple[Vector, ...], target: float | None = None) -> tuple[float, np.ndarray] | None:
+def highest_point(
+    gradients: tuple[Vector, ...], target: float | None = None
+) -> tuple[float, np.ndarray] | None:
     """Greatest f_0 - f* over step L^2, with the program's solution (f_0.., x*); None if there is no such function.
 
     With ``target``, f_0 is held at target L^2 and the least gap by which each plane is the only active one at its own
@@ -104,7 +106,9 @@ def highest_point(gradients: tuple[Vector, ...], target: float | None = None) ->
         right.append(g[i] @ points[i])
     cost = np.zeros(size)
     gap = (0.0, 0.0) if target is None else (0.0, None)
-    bounds: list[tuple[float | None, float | None]] = [(0.0, None)] * period + [(None, None)] * dimension + [gap]
+    bounds: list[tuple[float | None, float | None]] = (
+        [(0.0, None)] * period + [(None, None)] * dimension + [gap]
+    )
     if target is None:
         cost[0] = -1
     else:

@@ -8,15 +8,27 @@ captures the sequence, not that the ball does, and it speaks of Euclidean balls.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.findings import COLOURS, Attribution, Drawing, Finding, Part, Result, Ruling, canvas, number, share
+from nonsmooth.findings import (
+    COLOURS,
+    Attribution,
+    Drawing,
+    Finding,
+    Part,
+    Result,
+    Ruling,
+    canvas,
+    number,
+    share,
+)
 from nonsmooth.objectives import Lasso, Objective, ReluRegression
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import Record, Run, minimize
@@ -38,10 +50,21 @@ class Capture(Claim):
         "[-1, 1], “although the loss function decreases monotonically with iteration number, the infinity norm of the NDGM "
         "sequence eventually exceeds 1, contradicting our assumption” that it has the same properties as a GD sequence."
     )
-    reported = {"loss": "monotone", "||β_k||_inf": "starts below 1, eventually exceeds 1"}
+    reported: ClassVar[Mapping[str, str]] = {
+        "loss": "monotone",
+        "||β_k||_inf": "starts below 1, eventually exceeds 1",
+    }
     unstated = (
-        Setting("stepsize", 1e-3, "a quarter of where the loss stops falling; the map runs from 1e-5 to 3e-2", 1e-7, 0.1),
-        Setting("steps", 2000, "long enough for the norm to peak; the ridge term then shrinks it again", 10, 1e6),
+        Setting(
+            "stepsize",
+            1e-3,
+            "a quarter of where the loss stops falling; the map runs from 1e-5 to 3e-2",
+            1e-7,
+            0.1,
+        ),
+        Setting(
+            "steps", 2000, "long enough for the norm to peak; the ridge term then shrinks it again", 10, 1e6
+        ),
     )
     parts = (
         Part(
@@ -53,9 +76,9 @@ class Capture(Claim):
         ),
         Part(
             "proposition-3.1",
-            "For GD on a continuously differentiable f with f(x_{k+1}) <= f(x_k): if x* is an isolated local minimum in the unit "
+            "For GD on a continuously differentiable f with f(x_{k+1}) ≤ f(x_k): if x* is an isolated local minimum in the unit "
             "ball around it and ||x_0 − x*|| < 1, then ||x_k − x*|| < 1 for all k.",
-            "Differs if the search over f(x) = a x²/2 for x >= 0, b x²/2 for x < 0 (differentiable, convex, x* = 0), integers up to 4 "
+            "Differs if the search over f(x) = c x²/2 for x ≥ 0, d x²/2 for x < 0 (differentiable, convex, x* = 0), integers up to 4 "
             "and starts in (0, 1), finds in exact rationals a monotone sequence that leaves the ball; holds if it finds none "
             "here and none among quadratics.",
             least_n=100,
@@ -78,7 +101,7 @@ class Capture(Claim):
         "a quadratic.",
         "Source: Bertsekas, Nonlinear Programming, Proposition 1.2.5 asserts an open set S, inside any given ball, that is never "
         "left once entered. Proposition 3.1 asserts it of the ball itself.",
-        "Smallest repair of Proposition 3.1: add that f is convex and L-smooth with α ≤ 2/L. Then every step satisfies ||x_{k+1} − x*|| <= "
+        "Smallest repair of Proposition 3.1: add that f is convex and L-smooth with α ≤ 2/L. Then every step satisfies ||x_{k+1} − x*|| ≤ "
         "||x_k − x*|| in the Euclidean norm (co-coercivity), and the ball is never left.",
     )
 
@@ -99,11 +122,17 @@ class Capture(Claim):
         return specs
 
     def measure(self, spec: RunSpec) -> list[Row]:
-        return {"proposition": _proposition, "figure": _figure, "inside": _inside, "map": _figure}[spec.experiment](spec)
+        return {"proposition": _proposition, "figure": _figure, "inside": _inside, "map": _figure}[
+            spec.experiment
+        ](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
         findings: list[Finding] = []
-        rulings = [_judge_figure(rows, findings), _judge_proposition(rows, findings), _judge_twin(rows, findings)]
+        rulings = [
+            _judge_figure(rows, findings),
+            _judge_proposition(rows, findings),
+            _judge_twin(rows, findings),
+        ]
         return Judgement(rulings, findings)
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
@@ -124,10 +153,15 @@ def _objective(kind: str, seeds: Sequence[int]) -> tuple[Objective, np.ndarray]:
 
 def _figure(spec: RunSpec) -> list[Row]:
     objective, start = _objective(spec["kind"], spec.seeds)
-    every = max(1, spec["steps"] // 100)
-    run = minimize(objective, start=start, steps=spec["steps"], stepsize=spec["stepsize"], record=Record(every=every))
+    every = max(1, spec["steps"] // (400 if spec.experiment == "figure" else 1))
+    run = minimize(
+        objective, start=start, steps=spec["steps"], stepsize=spec["stepsize"], record=Record(every=every)
+    )
     drawn = spec.experiment == "figure" and 0 in spec.seeds
-    return [_row(spec, run, i, seed) | (_curves(run, i) if drawn and seed == 0 else {}) for i, seed in enumerate(spec.seeds)]
+    return [
+        _row(spec, run, i, seed) | (_curves(run, i) if drawn and seed == 0 else {})
+        for i, seed in enumerate(spec.seeds)
+    ]
 
 
 def _row(spec: RunSpec, run: Run, i: int, seed: int) -> Row:
@@ -151,54 +185,61 @@ def _inside(spec: RunSpec) -> list[Row]:
     start = 0.99 * start / np.linalg.norm(start, axis=1, keepdims=True)
     run = minimize(objective, start=start, steps=spec["steps"], stepsize=spec["stepsize"])
     return [
-        {"experiment": "inside", "seed": seed, "rises": int(run.rises[i, 0]), "norm_high": float(run.high[i, 2])}
+        {
+            "experiment": "inside",
+            "seed": seed,
+            "rises": int(run.rises[i, 0]),
+            "norm_high": float(run.high[i, 2]),
+        }
         for i, seed in enumerate(spec.seeds)
     ]
 
 
 def _proposition(spec: RunSpec) -> list[Row]:
-    """Search f = a x²/2 (x >= 0), b x²/2 (x < 0) in exact rationals for a monotone sequence that leaves the ball.
+    """Search f = c x²/2 (x >= 0), d x²/2 (x < 0) in exact rationals for a monotone sequence that leaves the ball.
 
-    b = 1 and the step is an integer over 4: scaling f by s and the step by 1/s changes no iterate. Instances are
-    ordered by size (a + step + denominators), so that the first that breaks the conclusion is the smallest.
+    d = 1 and the step is an integer over 4: scaling f by s and the step by 1/s changes no iterate. Instances are
+    ordered by size (c + step + denominators), so that the first that breaks the conclusion is the smallest.
     """
     largest = spec["largest"]
     cases = [
-        (Fraction(a), Fraction(step, q), Fraction(p, r))
-        for a in range(1, largest + 1) for q in range(1, largest + 1) for step in range(1, 3 * q + 1) if math.gcd(step, q) == 1
+        (Fraction(c), Fraction(step, q), Fraction(p, r))
+        for c in range(1, largest + 1) for q in range(1, largest + 1) for step in range(1, 3 * q + 1) if math.gcd(step, q) == 1
         for r in range(2, largest + 1) for p in range(1, r) if math.gcd(p, r) == 1
     ]  # fmt: skip
-    cases.sort(key=lambda c: (c[0] + c[1].numerator + c[1].denominator + c[2].numerator + c[2].denominator, c))
+    cases.sort(
+        key=lambda k: (k[0] + k[1].numerator + k[1].denominator + k[2].numerator + k[2].denominator, k)
+    )
     broken = quadratic_broken = smooth_broken = 0
     smallest: tuple[Fraction, Fraction, Fraction] | None = None
-    for a, step, x in cases:
-        left, monotone = _leaves(a, step, x)
+    for c, step, x in cases:
+        left, monotone = _leaves(c, step, x)
         if monotone and left:
             broken += 1
-            quadratic_broken += a == 1
-            smooth_broken += step * max(a, Fraction(1)) <= 2
-            smallest = smallest or (a, step, x)
+            quadratic_broken += c == 1
+            smooth_broken += step * max(c, Fraction(1)) <= 2
+            smallest = smallest or (c, step, x)
     row: Row = {
         "experiment": "proposition", "n": len(cases), "broken": broken, "quadratic_broken": quadratic_broken,
         "small_step_broken": smooth_broken, "smallest": None,
     }  # fmt: skip
     if smallest:
-        a, step, x = smallest
+        c, step, x = smallest
         path = [x]
         for _ in range(4):
-            path.append(path[-1] - step * (a if path[-1] >= 0 else 1) * path[-1])
-        row["smallest"] = {"a": str(a), "b": "1", "stepsize": str(step), "path": [str(v) for v in path]}
+            path.append(path[-1] - step * (c if path[-1] >= 0 else 1) * path[-1])
+        row["smallest"] = {"c": str(c), "d": "1", "stepsize": str(step), "path": [str(v) for v in path]}
     row["exponential"] = _exponential()
     return [row]
 
 
-def _leaves(a: Fraction, step: Fraction, x: Fraction) -> tuple[bool, bool]:
+def _leaves(c: Fraction, step: Fraction, x: Fraction) -> tuple[bool, bool]:
     """Whether |x_k| reaches 1, and whether the value never rises. Every sequence here shrinks for good or repeats."""
-    value = a * x * x / 2
+    value = c * x * x / 2
     left = False
     for _ in range(60):
-        x -= step * (a if x >= 0 else 1) * x
-        following = (a if x >= 0 else 1) * x * x / 2
+        x -= step * (c if x >= 0 else 1) * x
+        following = (c if x >= 0 else 1) * x * x / 2
         if following > value:
             return left, False
         left |= abs(x) >= 1
@@ -216,7 +257,7 @@ def _exponential() -> Row:
         path.append(x)
         values.append(math.expm1(x) - x)
         x -= 1.4 * math.expm1(x)
-    return {"path": path[:5], "monotone": all(v <= u + 1e-15 for u, v in zip(values, values[1:], strict=False)),
+    return {"path": path[:5], "monotone": all(v <= u + 1e-15 for u, v in itertools.pairwise(values)),
             "largest": max(abs(v) for v in path)}  # fmt: skip
 
 
@@ -250,8 +291,18 @@ def _judge_figure(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                                 "figure-1", interval=kept.interval))  # fmt: skip
     cells = [r for r in rows if r["experiment"] == "map" and r["kind"] == "relu"]
     most = [a for a in sorted({r["stepsize"] for r in cells}) if _cell(cells, a) > 0.5]
-    region = f"{found} seeds at α = {a:g}; in most seeds from α = {min(most):g} to {max(most):g}" if most else f"{found} seeds at α = {a:g}"
-    answer = Result.HOLDS if found.interval[0] > 0.9 else Result.DIFFERS if found.interval[1] < 0.05 else Result.IN_PART
+    region = (
+        f"{found} seeds at α = {a:g}; in most seeds from α = {min(most):g} to {max(most):g}"
+        if most
+        else f"{found} seeds at α = {a:g}"
+    )
+    answer = (
+        Result.HOLDS
+        if found.interval[0] > 0.9
+        else Result.DIFFERS
+        if found.interval[1] < 0.05
+        else Result.IN_PART
+    )
     return Ruling("figure-1", answer, found.n, "The loss falls throughout while some entry passes 1.", region)
 
 
@@ -267,20 +318,20 @@ def _judge_proposition(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     small = row["smallest"]
     measured = "none"
     if small:
-        measured = (f"{row['broken']} of {row['n']}; smallest: α = {small['a']}, b = 1, step {small['stepsize']}: x = {', '.join(small['path'][:4])}, ...")
+        measured = f"{row['broken']} of {row['n']}; smallest: c = {small['c']}, d = 1, step {small['stepsize']}: x = {', '.join(small['path'][:4])}, ..."
     e = row["exponential"]
     findings += [
-        Finding("monotone sequences that leave the unit ball, f = a x²/2 | b x²/2", measured, row["n"], "Exact rationals; f is convex and C1,1, "
+        Finding("monotone sequences that leave the unit ball, f = c x²/2 | d x²/2", measured, row["n"], "Exact rationals; f is convex and C1,1, "
                 "x* = 0 its only minimum, |x_0| < 1.", "proposition-3.1", "none", agrees=row["broken"] == 0),
         Finding("the same for f(x) = e^x − x − 1, analytic", f"x = {', '.join(f'{v:.3f}' for v in e['path'])}; monotone: {'yes' if e['monotone'] else 'no'}", 1,
                 f"x_0 = 0.99, α = 1.4, float64: |x| reaches {e['largest']:.3f}.", "proposition-3.1", "none", agrees=not (e["monotone"] and e["largest"] >= 1)),
         Finding("instances left when α ≤ 2/L, or when f is quadratic", f"{row['small_step_broken']} and {row['quadratic_broken']}", row["n"],
-                "The repair: convex, L-smooth and α ≤ 2/L. On a quadratic a monotone loss forces |1 − a η| <= 1 on every active eigenvalue η.",
+                "The repair: convex, L-smooth and α ≤ 2/L. On a quadratic a monotone loss forces |1 − α η| ≤ 1 on every active eigenvalue η.",
                 "proposition-3.1"),
     ]  # fmt: skip
     if row["broken"]:
-        return Ruling("proposition-3.1", Result.DIFFERS, row["n"], "False for convex differentiable functions of one variable; true with α ≤ 2/L, or for a "
-                      "suitable open set in place of the ball.", "holds for convex L-smooth f with α ≤ 2/L")  # fmt: skip
+        why = "False even for convex differentiable functions of one variable. Repair: f convex and L-smooth, α ≤ 2/L."
+        return Ruling("proposition-3.1", Result.DIFFERS, row["n"], why)
     return Ruling("proposition-3.1", Result.HOLDS, row["n"], "No counter-example in the searched family.")
 
 
@@ -298,7 +349,12 @@ def _judge_twin(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     n = min(s.n for s in shares.values())
     show = [name for name, s in shares.items() if s.interval[0] > 0.9]
     if show:
-        return Ruling("cause-not-gd", Attribution.NOT_SUPPORTED, n, f"Gradient descent on differentiable functions does the same: {'; '.join(show)}.")
+        return Ruling(
+            "cause-not-gd",
+            Attribution.NOT_SUPPORTED,
+            n,
+            f"Gradient descent on differentiable functions does the same: {'; '.join(show)}.",
+        )
     if all(s.interval[1] < 0.05 for s in shares.values()):
         return Ruling("cause-not-gd", Attribution.SUPPORTED, n, "No differentiable twin does it.")
     return Ruling("cause-not-gd", Attribution.UNDECIDED, n, "Differentiable twins do it in some seeds.")
@@ -306,14 +362,24 @@ def _judge_twin(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
 
 def _draw_figure(rows: Sequence[Row]) -> Drawing:
     figure, axes = canvas(3, width=3.3)
-    titles = (("loss", "Loss L2"), ("max_norm", "Max norm ‖β‖∞"), ("distance", "Distance to the minimiser ‖β‖₂"))
+    titles = (
+        ("loss", "Loss L2"),
+        ("max_norm", "Max norm ‖β‖∞"),
+        ("distance", "Distance to the minimiser ‖β‖₂"),
+    )
     for k, (kind, name) in enumerate(_KINDS.items()):
-        row = next((r for r in rows if r["experiment"] == "figure" and r["kind"] == kind and r.get("times")), None)
+        row = next(
+            (r for r in rows if r["experiment"] == "figure" and r["kind"] == kind and r.get("times")), None
+        )
         if row:
             for ax, (key, _) in zip(axes[0], titles, strict=True):
                 ax.plot(row["times"], row[key], color=COLOURS[k], ls=("-", "--", "-.", ":")[k], label=name)
     for ax, (key, title) in zip(axes[0], titles, strict=True):
-        ax.set(xlabel="iteration k", title=title, ylabel={"loss": "loss (float64)", "max_norm": "‖β_k‖∞", "distance": "‖β_k‖₂"}[key])
+        ax.set(
+            xlabel="iteration k",
+            title=title,
+            ylabel={"loss": "loss (float64)", "max_norm": "‖β_k‖∞", "distance": "‖β_k‖₂"}[key],
+        )
     axes[0, 0].set(yscale="log", xscale="symlog", xlim=(0, None))
     axes[0, 1].axhline(1, color="0.4", lw=0.8)
     axes[0, 0].legend(fontsize=7)
@@ -327,9 +393,27 @@ def _draw_map(rows: Sequence[Row]) -> Drawing:
         cells = [r for r in rows if r["experiment"] == "map" and r["kind"] == kind]
         steps = sorted({r["stepsize"] for r in cells})
         ax = axes[0, 0]
-        mono = [np.mean([r["rises"] == 0 and not r["diverged"] for r in cells if r["stepsize"] == a]) for a in steps]
+        mono = [
+            np.mean([r["rises"] == 0 and not r["diverged"] for r in cells if r["stepsize"] == a])
+            for a in steps
+        ]
         ax.plot(steps, mono, "o" + "-:"[k], color=COLOURS[0], ms=4, label=f"loss monotone, {_KINDS[kind]}")
-        ax.plot(steps, [_cell(cells, a) for a in steps], "s" + "-:"[k], color=COLOURS[1], ms=4, label=f"and max norm passes 1, {_KINDS[kind]}")
-    axes[0, 0].set(xscale="log", ylim=(-0.05, 1.05), xlabel="step α (not printed)", ylabel="share of seeds", title="Dependence on the step")
+        ax.plot(
+            steps,
+            [_cell(cells, a) for a in steps],
+            "s" + "-:"[k],
+            color=COLOURS[1],
+            ms=4,
+            label=f"and max norm passes 1, {_KINDS[kind]}",
+        )
+    axes[0, 0].set(
+        xscale="log",
+        ylim=(-0.05, 1.05),
+        xlabel="step α (not printed)",
+        ylabel="share of seeds",
+        title="Dependence on the step",
+    )
     axes[0, 0].legend(fontsize=7, loc="lower left")
-    return Drawing("stepsize", "Both sentences, with ReLU and with its differentiable twin, over the step size.", figure)
+    return Drawing(
+        "stepsize", "Both sentences, with ReLU and with its differentiable twin, over the step size.", figure
+    )

@@ -7,13 +7,26 @@ L and is analytic; half the mean square has the same L and an unbounded slope.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.findings import COLOURS, Attribution, Drawing, Finding, Part, Result, Ruling, canvas, number, share
+from nonsmooth.findings import (
+    COLOURS,
+    Attribution,
+    Drawing,
+    Finding,
+    Part,
+    Result,
+    Ruling,
+    canvas,
+    number,
+    share,
+)
+from nonsmooth.methods import Constant
 from nonsmooth.objectives import Huber, Lasso, LogCosh, Objective
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import Record, minimize
@@ -35,11 +48,21 @@ class HuberLossClaim(Claim):
         "the Huber loss function is convex, non-smooth and has bounded subgradients”; it is “differentiable but non-smooth, as it is "
         "once but not twice differentiable”."
     )
-    reported = {"α = 0.1": "falls", "α = 10": "oscillates, does not diverge", "class": "non-smooth"}
+    reported: ClassVar[Mapping[str, str]] = {
+        "α = 0.1": "falls",
+        "α = 10": "oscillates, does not diverge",
+        "class": "non-smooth",
+    }
     unstated = (
         Setting("small", 0.1, "printed", 1e-3, 0.2),
         Setting("large", 10.0, "printed", 1.0, 1e4),
-        Setting("steps", 2000, "the figure's length is not printed; divergence is looked for in the second half", 200, 1e6),
+        Setting(
+            "steps",
+            2000,
+            "the figure's length is not printed; divergence is looked for in the second half",
+            200,
+            1e6,
+        ),
     )
     parts = (
         Part(
@@ -107,10 +130,16 @@ class HuberLossClaim(Claim):
         for law in _LAWS:
             for first in range(0, seeds, _BATCH):
                 batch = tuple(range(first, min(first + _BATCH, seeds)))
-                specs += [RunSpec(self.id, "printed", dict(settings) | {"law": law, "loss": loss}, batch) for loss in _LOSSES]
+                specs += [
+                    RunSpec(self.id, "printed", dict(settings) | {"law": law, "loss": loss}, batch)
+                    for loss in _LOSSES
+                ]
             for first in range(0, few, _BATCH):
                 batch = tuple(range(first, min(first + _BATCH, few)))
-                specs += [RunSpec(self.id, "grid", {"steps": settings["steps"], "law": law, "loss": loss}, batch) for loss in _LOSSES]
+                specs += [
+                    RunSpec(self.id, "grid", {"steps": settings["steps"], "law": law, "loss": loss}, batch)
+                    for loss in _LOSSES
+                ]
             specs.append(RunSpec(self.id, "class", {"law": law}, tuple(range(seeds))))
         return specs
 
@@ -152,7 +181,11 @@ def _printed(spec: RunSpec) -> list[Row]:
     rows = []
     for label in ("small", "large"):
         run = minimize(
-            objective, start=start, steps=spec["steps"], stepsize=spec[label], record=Record(every=1, window=half, limit=1e12)
+            objective,
+            start=start,
+            steps=spec["steps"],
+            stepsize=spec[label],
+            record=Record(every=1, window=half, limit=1e12),
         )
         values = run.curve("value")
         edge = 2 / np.asarray(objective.facts.gradient_lipschitz)
@@ -177,7 +210,13 @@ def _grid(spec: RunSpec) -> list[Row]:
     window = spec["steps"] // 4
     rows = []
     for factor in _FACTORS:
-        run = minimize(objective, start=start, steps=spec["steps"], stepsize=factor * edge, record=Record(window=window, limit=1e12))
+        run = minimize(
+            objective,
+            start=start,
+            steps=spec["steps"],
+            stepsize=Constant(factor * edge),
+            record=Record(window=window, limit=1e12),
+        )
         for i, seed in enumerate(spec.seeds):
             rows.append({
                 "experiment": "grid", "law": spec["law"], "loss": spec["loss"], "factor": factor, "seed": seed,
@@ -202,8 +241,12 @@ def _class(spec: RunSpec) -> list[Row]:
         for distance in 10.0 ** np.arange(-4, 4):
             change = f.subgradient(base + distance * direction) - f.subgradient(base)
             ratios.append(np.linalg.norm(change, axis=1) / distance / L)
-    attained = np.linalg.norm(f.subgradient(solution + 1e-3 * top) - f.subgradient(solution), axis=1) / 1e-3 / L
-    growth = np.stack([(f.value(solution + t * direction) - f.value(solution)) / t**2 for t in (1e-4, 1e-3, 1e-2)])
+    attained = (
+        np.linalg.norm(f.subgradient(solution + 1e-3 * top) - f.subgradient(solution), axis=1) / 1e-3 / L
+    )
+    growth = np.stack(
+        [(f.value(solution + t * direction) - f.value(solution)) / t**2 for t in (1e-4, 1e-3, 1e-2)]
+    )
     worst = np.max(ratios, axis=0)
     return [
         {
@@ -242,20 +285,33 @@ def _judge_divergence(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     if bad:
         return Ruling("no-divergence", Result.DIFFERS, n, f"{bad} runs diverge.")
     if min(s.interval[0] for s in shares) > 0.8:
-        return Ruling("no-divergence", Result.HOLDS, n, "No run diverges; the loss stays at the level it reaches.", "steps up to 50 times 2/L")
-    return Ruling("no-divergence", Result.IN_PART, n, "No run diverges, but in some the loss is still growing.")
+        return Ruling(
+            "no-divergence",
+            Result.HOLDS,
+            n,
+            "No run diverges; the loss stays at the level it reaches.",
+            "steps up to 50 times 2/L",
+        )
+    return Ruling(
+        "no-divergence", Result.IN_PART, n, "No run diverges, but in some the loss is still growing."
+    )
 
 
 def _judge_oscillation(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
-    small, large = _of(rows, "printed", loss="huber", label="small"), _of(rows, "printed", loss="huber", label="large")
+    small, large = (
+        _of(rows, "printed", loss="huber", label="small"),
+        _of(rows, "printed", loss="huber", label="large"),
+    )
     grid = _of(rows, "grid", loss="huber")
     if not small or not large or not grid:
         return Ruling("oscillation", Result.NOT_JUDGED, 0, "Not run.")
     first = all(r["rises"] == 0 for r in small) and all(r["rises"] > 0 for r in large)
     medians = {f: float(np.median([r["frequency"] for r in grid if r["factor"] == f])) for f in _FACTORS}
     beyond = [medians[f] for f in _FACTORS if f > 1]
-    second = beyond[-1] > beyond[0] + 0.01 and all(b >= a - 0.01 for a, b in zip(beyond, beyond[1:], strict=False))
-    size = {f: float(np.median([r["late_high"] / r["start"] for r in grid if r["factor"] == f])) for f in _FACTORS}
+    second = beyond[-1] > beyond[0] + 0.01 and all(b >= a - 0.01 for a, b in itertools.pairwise(beyond))
+    size = {
+        f: float(np.median([r["late_high"] / r["start"] for r in grid if r["factor"] == f])) for f in _FACTORS
+    }
     n = len(small)
     findings += [
         Finding("runs without a rise at the small step, with rises at the large one",
@@ -268,10 +324,14 @@ def _judge_oscillation(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 + ", ".join(f"{f:g}: {number(size[f], 2)}" for f in _FACTORS if f > 1) + ".", "oscillation", "grows", agrees=second),
     ]  # fmt: skip
     if first and second:
-        return Ruling("oscillation", Result.HOLDS, n, "Falls below 2/L, oscillates above, faster with the step.")
+        return Ruling(
+            "oscillation", Result.HOLDS, n, "Falls below 2/L, oscillates above, faster with the step."
+        )
     if first:
         why = "Falls at 0.1 and oscillates at 10; but beyond 2/L it is the amplitude that grows with the step, not the frequency, which is 1/2 at once."
-        return Ruling("oscillation", Result.IN_PART, n, why, "true of 0.1 against 10, not among steps above 2/L")
+        return Ruling(
+            "oscillation", Result.IN_PART, n, why, "true of 0.1 against 10, not among steps above 2/L"
+        )
     return Ruling("oscillation", Result.DIFFERS, n, "The printed steps do not fall and oscillate as said.")
 
 
@@ -288,7 +348,12 @@ def _judge_class(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 f"direction at the minimum {attained:.6f}. So eq. 5 holds with exactly this L.", "non-smooth", "no such L", agrees=not smooth)
     )  # fmt: skip
     if smooth:
-        return Ruling("non-smooth", Result.DIFFERS, pairs, "By eq. 5 Huber's loss is L-smooth (C1,1); it lacks only a second derivative.")
+        return Ruling(
+            "non-smooth",
+            Result.DIFFERS,
+            pairs,
+            "By eq. 5 Huber's loss is L-smooth (C1,1); it lacks only a second derivative.",
+        )
     return Ruling("non-smooth", Result.HOLDS, pairs, "Some pair exceeds the bound.")
 
 
@@ -303,7 +368,12 @@ def _judge_growth(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 "along which there is no growth at all.", "growth", "0; quadratic", agrees=least < 1e-20 and spread < 1e-6)
     )  # fmt: skip
     good = least < 1e-20 and spread < 1e-6
-    return Ruling("growth", Result.HOLDS if good else Result.DIFFERS, len(mine), "Minimum 0, quadratic growth across the flat of minimisers.")
+    return Ruling(
+        "growth",
+        Result.HOLDS if good else Result.DIFFERS,
+        len(mine),
+        "Minimum 0, quadratic growth across the flat of minimisers.",
+    )
 
 
 def _threshold(rows: Sequence[Row], loss: str) -> tuple[list[Row], list[Row]]:
@@ -316,7 +386,10 @@ def _judge_analytic(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     printed = _of(rows, "printed", loss="log-cosh", label="large")
     if not below or not printed:
         return Ruling("cause-non-smooth", Attribution.UNDECIDED, 0, "No twin was run.")
-    low, high = share([r["converged"] for r in below], 2), share([not r["diverged"] and not r["converged"] for r in above], 2)
+    low, high = (
+        share([r["converged"] for r in below], 2),
+        share([not r["diverged"] and not r["converged"] for r in above], 2),
+    )
     bad = sum(r["diverged"] for r in above) + sum(r["diverged"] for r in printed)
     same = _threshold(rows, "huber")
     findings.append(
@@ -326,10 +399,17 @@ def _judge_analytic(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     )  # fmt: skip
     n = min(len(printed), low.n, high.n)
     if min(low.interval[0], high.interval[0]) > 0.8 and bad == 0:
-        return Ruling("cause-non-smooth", Attribution.NOT_SUPPORTED, n, "An infinitely differentiable loss with the same slope bound behaves the same, at the same threshold.")
+        return Ruling(
+            "cause-non-smooth",
+            Attribution.NOT_SUPPORTED,
+            n,
+            "An infinitely differentiable loss with the same slope bound behaves the same, at the same threshold.",
+        )
     if all(r["diverged"] for r in printed):
         return Ruling("cause-non-smooth", Attribution.SUPPORTED, n, "The analytic twin diverges.")
-    return Ruling("cause-non-smooth", Attribution.UNDECIDED, n, "The analytic twin does the same in some runs.")
+    return Ruling(
+        "cause-non-smooth", Attribution.UNDECIDED, n, "The analytic twin does the same in some runs."
+    )
 
 
 def _judge_slope(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
@@ -337,15 +417,32 @@ def _judge_slope(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     if not above:
         return Ruling("cause-bounded-slope", Attribution.UNDECIDED, 0, "No twin was run.")
     gone, calm = share(r["diverged"] for r in above), share(r["converged"] for r in below)
-    others = sum(r["diverged"] for loss in ("huber", "log-cosh") for part in _threshold(rows, loss) for r in part)
+    others = sum(
+        r["diverged"] for loss in ("huber", "log-cosh") for part in _threshold(rows, loss) for r in part
+    )
     findings.append(Finding("square loss, unbounded slope", f"{gone} diverge above 2/L; {calm} converge below", len(below) + len(above),
                             "Same L, data and starts; multiples 1.02 to 50 of 2/L (slow growth just above the threshold needs the run's length).",
                             "cause-bounded-slope", interval=gone.interval))  # fmt: skip
     if gone.hits == gone.n and others == 0:
-        return Ruling("cause-bounded-slope", Attribution.SUPPORTED, gone.n, "With the slope bound taken away and all else kept, every run above 2/L diverges.")
+        return Ruling(
+            "cause-bounded-slope",
+            Attribution.SUPPORTED,
+            gone.n,
+            "With the slope bound taken away and all else kept, every run above 2/L diverges.",
+        )
     if gone.hits == 0:
-        return Ruling("cause-bounded-slope", Attribution.NOT_SUPPORTED, gone.n, "Without the bound nothing diverges either.")
-    return Ruling("cause-bounded-slope", Attribution.UNDECIDED, gone.n, "Some runs without the bound do not diverge within the run's length.")
+        return Ruling(
+            "cause-bounded-slope",
+            Attribution.NOT_SUPPORTED,
+            gone.n,
+            "Without the bound nothing diverges either.",
+        )
+    return Ruling(
+        "cause-bounded-slope",
+        Attribution.UNDECIDED,
+        gone.n,
+        "Some runs without the bound do not diverge within the run's length.",
+    )
 
 
 def _draw_figure(rows: Sequence[Row]) -> Drawing:
@@ -354,8 +451,16 @@ def _draw_figure(rows: Sequence[Row]) -> Drawing:
         for k, label in enumerate(("small", "large")):
             row = next((r for r in _of(rows, "printed", loss=loss, label=label) if r.get("curve")), None)
             if row:
-                ax.plot([np.nan if v is None else v for v in row["curve"]], color=COLOURS[k], lw=1.0, ls="-" if k else "--", label=f"α = {row['stepsize']:g}")
-        ax.set(yscale="log", ylim=(1e-3, 1e3), xlabel="iteration", ylabel="loss (float64)", title=_LOSSES[loss])
+                ax.plot(
+                    [np.nan if v is None else v for v in row["curve"]],
+                    color=COLOURS[k],
+                    lw=1.0,
+                    ls="-" if k else "--",
+                    label=f"α = {row['stepsize']:g}",
+                )
+        ax.set(
+            yscale="log", ylim=(1e-3, 1e3), xlabel="iteration", ylabel="loss (float64)", title=_LOSSES[loss]
+        )
         ax.legend(loc="lower right")
     return Drawing("figure-4", "The paper's Figure 4 (left) and its two controls on the same data and start: the analytic log cosh behaves like Huber, the "
                    "square with the same curvature diverges.", figure)  # fmt: skip
@@ -365,15 +470,33 @@ def _draw_threshold(rows: Sequence[Row]) -> Drawing:
     figure, axes = canvas(2)
     for k, (loss, name) in enumerate(_LOSSES.items()):
         grid = _of(rows, "grid", loss=loss)
-        size = [np.median([min(max(r["late_high"] / r["start"], 1e-12), 1e12) for r in grid if r["factor"] == f]) for f in _FACTORS]
-        axes[0, 0].plot(_FACTORS, size, marker="osx"[k], ms=4, ls=("-", "--", ":")[k], color=COLOURS[k], label=name)
+        size = [
+            np.median([min(max(r["late_high"] / r["start"], 1e-12), 1e12) for r in grid if r["factor"] == f])
+            for f in _FACTORS
+        ]
+        axes[0, 0].plot(
+            _FACTORS, size, marker="osx"[k], ms=4, ls=("-", "--", ":")[k], color=COLOURS[k], label=name
+        )
         if loss != "square":
             rate = [np.median([r["frequency"] for r in grid if r["factor"] == f]) for f in _FACTORS]
-            axes[0, 1].plot(_FACTORS, rate, marker="osx"[k], ms=4, ls=("-", "--", ":")[k], color=COLOURS[k], label=name)
+            axes[0, 1].plot(
+                _FACTORS, rate, marker="osx"[k], ms=4, ls=("-", "--", ":")[k], color=COLOURS[k], label=name
+            )
     for ax in axes[0]:
         ax.axvline(1, color="0.4", lw=0.8)
         ax.set(xscale="log", xlabel="step over 2/L")
         ax.legend()
-    axes[0, 0].set(yscale="log", ylabel="greatest late loss / first loss", title="Where it ends (1e12 stands for divergence)")
-    axes[0, 1].set(ylim=(-0.02, 0.55), ylabel="frequency (cycles a step)", title="The frequency jumps to 1/2 at 2/L")
-    return Drawing("threshold", "Dependence on the step: medians over both data laws and all seeds, float64.", figure)
+    axes[0, 0].set(
+        yscale="log",
+        ylabel="greatest late loss / first loss",
+        title="Where it ends (1e12 stands for divergence)",
+    )
+    axes[0, 1].set(
+        ylim=(-0.02, 0.55), ylabel="frequency (cycles a step)", title="Huber's frequency jumps to 1/2 at 2/L"
+    )
+    return Drawing(
+        "threshold",
+        "Dependence on the step: medians over both data laws and all seeds, float64. Just above 2/L the iterates of log cosh alternate "
+        "between two mirror points of equal loss, so its loss shows no oscillation there.",
+        figure,
+    )

@@ -11,13 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.findings import COLOURS, Attribution, Drawing, Finding, Part, Result, Ruling, canvas, number, share
+from nonsmooth.findings import (
+    COLOURS,
+    Attribution,
+    Drawing,
+    Finding,
+    Part,
+    Result,
+    Ruling,
+    canvas,
+    number,
+    share,
+)
 from nonsmooth.methods import Diminishing
 from nonsmooth.objectives import ToyLasso
 from nonsmooth.runs import RunSpec, stream
@@ -36,7 +47,9 @@ class ToyLassoOrbit(Claim):
         "probability 1 for all k > 0”, and “there exists an integer N0, such that for every N ≥ N0” entry k is "
         "γk − αλ1 at N + m for odd m and γk for even m, with γk in (0, αλ1)."
     )
-    reported = {"eq. 8": "b_{N+m}[k] = γk − αλ1 (m odd), γk (m even), γk in (0, αλ1)"}
+    reported: ClassVar[Mapping[str, str]] = {
+        "eq. 8": "b_{N+m}[k] = γk − αλ1 (m odd), γk (m even), γk in (0, αλ1)"
+    }
     unstated = (
         Setting("stepsize", 0.01, "the worked example's step; only the product α λ1 matters", 1e-6, 1e3),
         Setting("strength", 1.0, "the worked example's l1; only the product α λ1 matters", 1e-6, 1e6),
@@ -97,7 +110,10 @@ class ToyLassoOrbit(Claim):
         specs = [RunSpec(self.id, "rationals", {"largest_denominator": denominators})]
         specs += [RunSpec(self.id, "every-float32", given | {"chunk": chunk}) for chunk in range(4)]
         for dtype in ("float64", "float32"):
-            specs += [RunSpec(self.id, "orbits", {"product": c, "dtype": dtype, "starts": starts}, (0,)) for c in _PRODUCTS]
+            specs += [
+                RunSpec(self.id, "orbits", {"product": c, "dtype": dtype, "starts": starts}, (0,))
+                for c in _PRODUCTS
+            ]
         specs += [RunSpec(self.id, "formula", given | {"starts": 5 * starts}, (0,))]
         specs += [RunSpec(self.id, "twins", {"starts": starts}, (0,))]
         specs += [RunSpec(self.id, "curves", given, (0,))]
@@ -185,7 +201,9 @@ def _orbits(spec: RunSpec) -> list[Row]:
     """Random starts: is the end a two-cycle across 0 with the right spacing, bit for bit periodic?"""
     move = spec["product"]
     start = stream("start", 0).uniform(-1, 1, (spec["starts"], 1)).astype(spec["dtype"])
-    run = minimize(ToyLasso(1.0, 1), start=start, steps=int(1 / move) + 20, stepsize=move, record=Record(tail=4))
+    run = minimize(
+        ToyLasso(1.0, 1), start=start, steps=int(1 / move) + 20, stepsize=move, record=Record(tail=4)
+    )
     tail = run.tail[:, :, 0]
     exact_zero = tail[:, -1] == 0
     periodic = (tail[:, 0] == tail[:, 2]) & (tail[:, 1] == tail[:, 3])
@@ -226,19 +244,29 @@ def _twins(spec: RunSpec) -> list[Row]:
     """Final |b| over its start: kinked, rounded and diminishing, over five decades of α λ1."""
     start = stream("start", 0).uniform(-1, 1, (spec["starts"] // 2, 1))
     rows = []
-    for move in sorted({*_PRODUCTS[1:], *(2 * d * f for d in (0.01, 0.1, 1.0) for f in (0.5, 0.9, 0.99, 1.01, 1.1))}):
+    for move in sorted(
+        {*_PRODUCTS[1:], *(2 * d * f for d in (0.01, 0.1, 1.0) for f in (0.5, 0.9, 0.99, 1.01, 1.1))}
+    ):
         steps = int(min(4000, 40 / move) + 1500 + 1 / move)
         record = Record(window=2)
         for width in (0.0, 0.01, 0.1, 1.0):
             objective = ToyLasso(1.0, 1).smooth_twin(width) if width else ToyLasso(1.0, 1)
             # the last stretch contracts by 1 - move/width a step: give it thirty time constants
             extra = int(30 * width / move) if width and move < 2 * width else 0
-            run = minimize(objective, start=start, steps=steps + min(extra, 60_000), stepsize=move, record=record)
+            run = minimize(
+                objective, start=start, steps=steps + min(extra, 60_000), stepsize=move, record=record
+            )
             rows.append({
                 "experiment": "twins", "kind": "constant", "width": width, "product": move, "n": start.shape[0],
                 "converged": int((run.late_high[:, 3] < 1e-6).sum()), "amplitude": float(np.median(run.late_high[:, 3])),
             })  # fmt: skip
-    run = minimize(ToyLasso(1.0, 1), start=start, steps=40_000, stepsize=Diminishing(0.1, 0.5), record=Record(every=4000, window=2))
+    run = minimize(
+        ToyLasso(1.0, 1),
+        start=start,
+        steps=40_000,
+        stepsize=Diminishing(0.1, 0.5),
+        record=Record(every=4000, window=2),
+    )
     median = np.median(run.curve("max_norm"), axis=0)
     rows.append({
         "experiment": "twins", "kind": "diminishing", "width": 0.0, "product": 0.1, "n": start.shape[0],
@@ -252,8 +280,17 @@ def _curves(spec: RunSpec) -> list[Row]:
     """Two entries of different parity, for the figure."""
     move = spec["stepsize"] * spec["strength"]
     start = np.array([[3.3 * move, -6.8 * move, 2.55 * move]])
-    run = minimize(ToyLasso(spec["strength"], 3), start=start, steps=16, stepsize=spec["stepsize"], record=Record(tail=17))
-    return [{"experiment": "curves", "product": move, "entry": k, "path": run.tail[0, :, k].tolist()} for k in range(3)]
+    run = minimize(
+        ToyLasso(spec["strength"], 3),
+        start=start,
+        steps=16,
+        stepsize=spec["stepsize"],
+        record=Record(tail=17),
+    )
+    return [
+        {"experiment": "curves", "product": move, "entry": k, "path": run.tail[0, :, k].tolist()}
+        for k in range(3)
+    ]
 
 
 def _judge_nonzero(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruling:
@@ -277,12 +314,18 @@ def _judge_nonzero(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruli
             )
         )  # fmt: skip
     answer = Result.HOLDS if surprises == 0 else Result.DIFFERS
-    return Ruling("non-zero", answer, n, "Exactly the multiples of α λ1 reach 0: a countable set.", "over the reals, b0 uniform")
+    return Ruling(
+        "non-zero",
+        answer,
+        n,
+        "Exactly the multiples of α λ1 reach 0: a countable set.",
+        "over the reals, b0 uniform",
+    )
 
 
 def _judge_orbit(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruling:
     exact, floats = by.get("rationals", []), by.get("orbits", [])
-    if not exact or not floats:
+    if not exact or len({r["dtype"] for r in floats}) < 2:
         return Ruling("orbit", Result.NOT_JUDGED, 0, "Not all of exact and float orbits were run.")
     cycles, others = sum(r["cycles"] for r in exact), sum(r["n"] - r["zeros"] for r in exact)
     findings.append(
@@ -303,9 +346,13 @@ def _judge_orbit(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruling
         )  # fmt: skip
     n = sum(r["n"] for r in floats)
     if cycles == others and least == 1:
-        return Ruling("orbit", Result.HOLDS, n, "Every start ends in the two-cycle, exactly and in both float formats.")
+        return Ruling(
+            "orbit", Result.HOLDS, n, "Every start ends in the two-cycle, exactly and in both float formats."
+        )
     if cycles == others and least > 0.95:
-        return Ruling("orbit", Result.IN_PART, n, f"Exact always; in floating point for {least:.1%} of the starts.")
+        return Ruling(
+            "orbit", Result.IN_PART, n, f"Exact always; in floating point for {least:.1%} of the starts."
+        )
     return Ruling("orbit", Result.DIFFERS, n, "Some starts do not end in the two-cycle; see the rows.")
 
 
@@ -334,8 +381,16 @@ def _judge_formula(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruli
     if all(s.interval[0] > 0.95 for s in shares.values()):
         return Ruling("formula-8", Result.HOLDS, n, "One parity serves all entries.", text)
     if all(s.interval[1] < 0.05 for p, s in shares.items() if p > 1):
-        return Ruling("formula-8", Result.DIFFERS, n, "Hardly any start has one parity for all entries.", text)
-    return Ruling("formula-8", Result.IN_PART, n, "Entries have their own parity; the share of starts falls as 2^(1-P).", text)
+        return Ruling(
+            "formula-8", Result.DIFFERS, n, "Hardly any start has one parity for all entries.", text
+        )
+    return Ruling(
+        "formula-8",
+        Result.IN_PART,
+        n,
+        "Entries have their own parity; the share of starts falls as 2^(1-P).",
+        text,
+    )
 
 
 def _judge_kink(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruling:
@@ -372,11 +427,29 @@ def _judge_kink(by: Mapping[str, list[Row]], findings: list[Finding]) -> Ruling:
     )  # fmt: skip
     if stuck == 0 and wrong == 0 and fading["converged"] == n:
         why = "At a fixed step the twin does the same once α λ1 > 2 d, but only the kinked penalty (d = 0) has no step small enough."
-        return Ruling("cause-kink", Attribution.SUPPORTED, n, why, "no constant step; a given step also stalls on a twin with d < α λ1/2")
-    smallest = [min((r for r in constant if r["width"] == w), key=lambda r: r["product"]) for w in (0.01, 0.1, 1.0)]
+        return Ruling(
+            "cause-kink",
+            Attribution.SUPPORTED,
+            n,
+            why,
+            "no constant step; a given step also stalls on a twin with d < α λ1/2",
+        )
+    smallest = [
+        min((r for r in constant if r["width"] == w), key=lambda r: r["product"]) for w in (0.01, 0.1, 1.0)
+    ]
     if all(r["converged"] == 0 for r in smallest):
-        return Ruling("cause-kink", Attribution.NOT_SUPPORTED, n, "The smooth twin does not converge at small steps either.")
-    return Ruling("cause-kink", Attribution.UNDECIDED, n, f"The twin departs from its 2/L threshold at {wrong} settings, or kinked runs converge.")
+        return Ruling(
+            "cause-kink",
+            Attribution.NOT_SUPPORTED,
+            n,
+            "The smooth twin does not converge at small steps either.",
+        )
+    return Ruling(
+        "cause-kink",
+        Attribution.UNDECIDED,
+        n,
+        f"The twin departs from its 2/L threshold at {wrong} settings, or kinked runs converge.",
+    )
 
 
 def _draw_orbit(rows: Sequence[Row]) -> Drawing:
@@ -384,19 +457,30 @@ def _draw_orbit(rows: Sequence[Row]) -> Drawing:
     for row in rows:
         if row["experiment"] == "curves":
             k, c = row["entry"], row["product"]
-            axes[0, 0].plot(np.array(row["path"]) / c, marker="osx"[k], ms=4, color=COLOURS[k], label=f"entry {k + 1}")
+            axes[0, 0].plot(
+                np.array(row["path"]) / c, marker="osx"[k], ms=4, color=COLOURS[k], label=f"entry {k + 1}"
+            )
     axes[0, 0].axhspan(-1, 1, color="0.9", zorder=0)
     axes[0, 0].axhline(0, color="0.3", lw=0.8)
-    axes[0, 0].set(xlabel="step t", ylabel="entry / (α λ1)", title="Entries cross 0 for ever, each with its own parity")
+    axes[0, 0].set(
+        xlabel="step t", ylabel="entry / (α λ1)", title="Entries cross 0 for ever, each with its own parity"
+    )
     axes[0, 0].legend()
     shares = sorted((r["P"], r["common"] / r["n"]) for r in rows if r["experiment"] == "formula")
     if shares:
         dims = np.arange(1, shares[-1][0] + 1)
         axes[0, 1].plot(dims, 2.0 ** (1 - dims), color="0.5", ls="--", label="$2^{1-P}$")
         axes[0, 1].plot(*zip(*shares, strict=True), "o", color=COLOURS[0], label="measured")
-        axes[0, 1].set(yscale="log", xlabel="number of entries P", ylabel="share of starts", title="One parity for all entries (eq. 8)")
+        axes[0, 1].set(
+            yscale="log",
+            xlabel="number of entries P",
+            ylabel="share of starts",
+            title="One parity for all entries (eq. 8)",
+        )
         axes[0, 1].legend()
-    return Drawing("orbit", "Left: three entries of one run. Right: how often eq. 8's single parity is met.", figure)
+    return Drawing(
+        "orbit", "Left: three entries of one run. Right: how often eq. 8's single parity is met.", figure
+    )
 
 
 def _draw_twin(rows: Sequence[Row]) -> Drawing:
@@ -412,4 +496,6 @@ def _draw_twin(rows: Sequence[Row]) -> Drawing:
     axes[0, 0].set(xscale="log", yscale="log", xlabel="α λ1 (dotted: 2/L of each twin)", ylabel="final |b|, median (floor 1e-12)",
                    title="Constant step: final distance to 0")  # fmt: skip
     axes[0, 0].legend()
-    return Drawing("twin", "The kinked penalty stalls at every step; each twin only beyond its own 2/L.", figure)
+    return Drawing(
+        "twin", "The kinked penalty stalls at every step; each twin only beyond its own 2/L.", figure
+    )

@@ -8,15 +8,27 @@ attacked by a search for the smallest counter-example inside the printed premise
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims._cycles import Cycle, cycles, highest_point, verify
-from nonsmooth.findings import COLOURS, Attribution, Drawing, Finding, Part, Result, Ruling, canvas, number, share
+from nonsmooth.findings import (
+    COLOURS,
+    Attribution,
+    Drawing,
+    Finding,
+    Part,
+    Result,
+    Ruling,
+    canvas,
+    number,
+    share,
+)
 from nonsmooth.objectives import Huber, LogCosh, Objective, ToyLasso
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import Record, minimize
@@ -41,7 +53,10 @@ class UnstableConvergence(Claim):
         "“All convex non-smooth loss functions having bounded subgradients, or satisfying equation (6) will show unstable convergence”, "
         "defined as “non-divergence to ∞”, for any finite α; the proof: “lim f(x_k) − f* ≤ αL² < ∞”."
     )
-    reported = {"conclusion": "no divergence to ∞ for any finite α", "bound": "lim f(x_k) − f* ≤ αL²"}
+    reported: ClassVar[Mapping[str, str]] = {
+        "conclusion": "no divergence to ∞ for any finite α",
+        "bound": "lim f(x_k) − f* ≤ αL²",
+    }
     unstated = (
         Setting("steps", 2000, "steps of each run; steps and starts are not part of a proposition", 100, 1e6),
         Setting("spread", 1.0, "starts are uniform on [−spread, spread]", 1e-3, 1e3),
@@ -105,13 +120,22 @@ class UnstableConvergence(Claim):
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
         starts, searches = _SIZES[tier]
         given = dict(settings)
-        specs = [RunSpec(self.id, "cycles", {"dimension": d, "period": t, "steepest": m}) for d, t, m in searches]
-        specs += [RunSpec(self.id, "families", given | {"family": f}, tuple(range(starts // 4))) for f in _FAMILIES]
-        specs += [RunSpec(self.id, "growth", {}, tuple(range(starts))), RunSpec(self.id, "unbounded", {"steps": 100_000})]
+        specs = [
+            RunSpec(self.id, "cycles", {"dimension": d, "period": t, "steepest": m}) for d, t, m in searches
+        ]
+        specs += [
+            RunSpec(self.id, "families", given | {"family": f}, tuple(range(starts // 4))) for f in _FAMILIES
+        ]
+        specs += [
+            RunSpec(self.id, "growth", {}, tuple(range(starts))),
+            RunSpec(self.id, "unbounded", {"steps": 100_000}),
+        ]
         return specs
 
     def measure(self, spec: RunSpec) -> list[Row]:
-        return {"cycles": _cycles, "families": _families, "growth": _growth, "unbounded": _unbounded}[spec.experiment](spec)
+        return {"cycles": _cycles, "families": _families, "growth": _growth, "unbounded": _unbounded}[
+            spec.experiment
+        ](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
         findings: list[Finding] = []
@@ -134,7 +158,9 @@ def _family(name: str, seeds: Sequence[int]) -> tuple[Objective, np.ndarray, np.
     y = np.stack([stream("y", s).uniform(-1, 1, 10) for s in seeds])
     start = np.stack([stream("start", s).uniform(-1, 1, 30) for s in seeds])
     # the exact fit nearest to the start is the minimiser that makes the bound tightest
-    fit = np.stack([x + np.linalg.lstsq(M, r - M @ x, rcond=None)[0] for M, r, x in zip(W, y, start, strict=True)])
+    fit = np.stack(
+        [x + np.linalg.lstsq(M, r - M @ x, rcond=None)[0] for M, r, x in zip(W, y, start, strict=True)]
+    )
     return (Huber if name == "huber" else LogCosh)(W, y), start, fit
 
 
@@ -143,8 +169,17 @@ def _families(spec: RunSpec) -> list[Row]:
     rows = []
     for stepsize in _STEPSIZES:
         objective, start, minimiser = _family(spec["family"], spec.seeds)
-        start, minimiser = spec["spread"] * start, minimiser if spec["family"].startswith("toy") else minimiser
-        run = minimize(objective, start=start, steps=steps, stepsize=stepsize, record=Record(window=steps // 4, limit=1e300))
+        start, minimiser = (
+            spec["spread"] * start,
+            minimiser if spec["family"].startswith("toy") else minimiser,
+        )
+        run = minimize(
+            objective,
+            start=start,
+            steps=steps,
+            stepsize=stepsize,
+            record=Record(window=steps // 4, limit=1e300),
+        )
         square = np.broadcast_to(np.asarray(objective.facts.lipschitz), (len(start),)) ** 2
         distance = ((start - minimiser) ** 2).sum(axis=1)
         first = objective.value(start)
@@ -165,7 +200,11 @@ def _growth(spec: RunSpec) -> list[Row]:
     start = np.array([[stream("start", s).uniform(-1, 1)] for s in spec.seeds])
     rows = []
     for name, strengths in _GROWTH.items():
-        objective = ToyLasso(strengths[0], 1, ridge=strengths[1]) if strengths else LogCosh(np.ones((1, 1)), np.zeros(1))
+        objective = (
+            ToyLasso(strengths[0], 1, ridge=strengths[1])
+            if strengths
+            else LogCosh(np.ones((1, 1)), np.zeros(1))
+        )
         for stepsize in _GROWTH_STEPS:
             run = minimize(objective, start=start, steps=500, stepsize=stepsize)
             rows.append({
@@ -250,7 +289,7 @@ def _judge_loss(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 "Toy LASSO with P = 1, 10, 100, Huber, log cosh (differentiable: Appendix D.1 claims it as well); α from 0.001 to 1000, float64.",
                 "loss", "0", agrees=high == 0),
         Finding("runs whose best iterate breaks α L²/2 + ||x_0 − x*||²/(2αk)", f"{bad} of {len(mine)}", len(mine),
-                "The bound of the cited notes, with half the printed constant.", "loss", agrees=bad == 0),
+                "The bound of the cited notes, with half the printed constant.", "loss", "0", agrees=bad == 0),
         Finding("greatest late value over α L² in the five families", number(max(moving)), len(moving),
                 "Last quarter of the run, α ≥ 0.1. These families stay within the printed bound; the cycle below does not.", "bound",
                 "at most 1", agrees=max(moving) <= 1),
@@ -258,8 +297,16 @@ def _judge_loss(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 "bound", "a limit", alternate.interval, agrees=alternate.hits == 0),
     ]  # fmt: skip
     if high or bad:
-        return Ruling("loss", Result.DIFFERS, len(mine), "A run breaks a proved bound: look for an error here first.")
-    return Ruling("loss", Result.HOLDS, len(mine), "The loss cannot tend to ∞: its lower limit is at most f* + α L²/2.", "f bounded below, or not")
+        return Ruling(
+            "loss", Result.DIFFERS, len(mine), "A run breaks a proved bound: look for an error here first."
+        )
+    return Ruling(
+        "loss",
+        Result.HOLDS,
+        len(mine),
+        "The loss cannot tend to ∞: its lower limit is at most f* + α L²/2.",
+        "f bounded below, or not",
+    )
 
 
 def _judge_iterates(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
@@ -269,7 +316,7 @@ def _judge_iterates(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
     broken = []
     for r in mine:
         path = r["path"]
-        runs_off = all(abs(b[1]) > abs(a[1]) for a, b in zip(path[1:], path[2:], strict=False)) and r["power"] > 0.1
+        runs_off = all(abs(b[1]) > abs(a[1]) for a, b in itertools.pairwise(path)) and r["power"] > 0.1
         if runs_off:
             broken.append(r["name"])
         where = ", ".join(f"k = {k:,}: {number(v, 4)}" for k, v, _ in path[1:])
@@ -277,10 +324,20 @@ def _judge_iterates(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
             f"Float64. Minimum 0, attained on the whole ray x = 0, y ≥ 0; the loss never exceeds {number(r['late_loss'])} after k = 100, while y grows "
             f"like k^{r['power']:.3f}."
         )  # fmt: skip
-        findings.append(Finding(f"{r['name']}, α = 1: {'x' if r['exact'] else 'y'} at k", where, 1, why, "iterates", "bounded", agrees=not runs_off))
+        findings.append(
+            Finding(
+                f"{r['name']}, α = 1: {'x' if r['exact'] else 'y'} at k",
+                where,
+                1,
+                why,
+                "iterates",
+                "bounded",
+                agrees=not runs_off,
+            )
+        )
     if broken:
-        return Ruling("iterates", Result.DIFFERS, len(mine), "Iterates of a convex Lipschitz function can run to infinity, even where the minimum is attained.",
-                      "holds when the set of minimisers is non-empty and bounded")  # fmt: skip
+        why = "Iterates can run to infinity, even where the minimum is attained. Repair: let the set of minimisers be non-empty and bounded."
+        return Ruling("iterates", Result.DIFFERS, len(mine), why)
     return Ruling("iterates", Result.HOLDS, len(mine), "No candidate leaves every bounded set.")
 
 
@@ -290,7 +347,10 @@ def _found(rows: Sequence[Row], key: str) -> Row | None:
 
 
 def _judge_bound(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
-    mine = sorted((r for r in rows if r["experiment"] == "cycles"), key=lambda r: (r["dimension"], r["period"], r["steepest"]))
+    mine = sorted(
+        (r for r in rows if r["experiment"] == "cycles"),
+        key=lambda r: (r["dimension"], r["period"], r["steepest"]),
+    )
     if not mine:
         return Ruling("bound", Result.NOT_JUDGED, 0, "No cycles were searched.")
     tried = sum(r["tried"] for r in mine)
@@ -300,7 +360,10 @@ def _judge_bound(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
                 agrees=r["best"] <= 1 + 1e-9)
         for r in mine
     ]  # fmt: skip
-    texts = {"smallest": "smallest counter-example", "clean": "smallest counter-example differentiable at every iterate"}
+    texts = {
+        "smallest": "smallest counter-example",
+        "clean": "smallest counter-example differentiable at every iterate",
+    }
     for key, text in texts.items():
         row = _found(rows, key)
         if row:
@@ -318,14 +381,20 @@ def _judge_bound(rows: Sequence[Row], findings: list[Finding]) -> Ruling:
             )  # fmt: skip
     if not _found(rows, "smallest"):
         return Ruling("bound", Result.HOLDS, tried, "No cycle searched exceeds the bound.")
-    why = "A piecewise linear function of two variables has an orbit of period four that keeps returning above f* + α L²."
-    return Ruling("bound", Result.DIFFERS, tried, why, "holds for the best iterate, with α L²/2, and in one dimension")
+    why = (
+        "A piecewise linear function of two variables has an orbit of period four that keeps returning above f* + α L². "
+        "Repair: the best iterate, with α L²/2."
+    )
+    return Ruling("bound", Result.DIFFERS, tried, why)
 
 
 def _judge_causes(rows: Sequence[Row], findings: list[Finding]) -> list[Ruling]:
     mine = [r for r in rows if r["experiment"] == "growth"]
     if not mine:
-        return [Ruling(p, Attribution.UNDECIDED, 0, "The table was not run.") for p in ("cause-non-smooth", "cause-lipschitz")]
+        return [
+            Ruling(p, Attribution.UNDECIDED, 0, "The table was not run.")
+            for p in ("cause-non-smooth", "cause-lipschitz")
+        ]
     above: dict[str, float] = {}
     for name in _GROWTH:
         over = [r for r in mine if r["name"] == name and r["stepsize"] > 1]
@@ -334,68 +403,148 @@ def _judge_causes(rows: Sequence[Row], findings: list[Finding]) -> list[Ruling]:
         above[name] = hits / n
         found = share([True] * hits + [False] * (n - hits))
         findings.append(Finding(f"{name}: runs that diverge at α > 1", str(found), n, f"Steps 1.1 to 100; below 1: {sum(r['diverged'] for r in under)} of "
-                                f"{sum(r['n'] for r in under)}. Same starts on all four; 2/L of x² is 1. Float64.", "cause-lipschitz", interval=found.interval))  # fmt: skip
+                                f"{sum(r['n'] for r in under)}. Same starts on all four; 2/L is 1 for x² and 2 for log cosh. Float64.", "cause-lipschitz", interval=found.interval))  # fmt: skip
     n = mine[0]["n"]
     kinked_l, smooth_l, kinked_q, smooth_q = above.values()
     if kinked_l == smooth_l and kinked_q == smooth_q:
-        first = Ruling("cause-non-smooth", Attribution.NOT_SUPPORTED, n, "The analytic log cosh never diverges either, and the kinked x² + |x| always does: smoothness makes no difference.")
+        first = Ruling(
+            "cause-non-smooth",
+            Attribution.NOT_SUPPORTED,
+            n,
+            "The analytic log cosh never diverges either, and the kinked x² + |x| always does: smoothness makes no difference.",
+        )
     elif kinked_l != smooth_l and kinked_q != smooth_q:
         first = Ruling("cause-non-smooth", Attribution.SUPPORTED, n, "The outcome follows smoothness.")
     else:
-        first = Ruling("cause-non-smooth", Attribution.UNDECIDED, n, "The outcome follows smoothness in one row only.")
+        first = Ruling(
+            "cause-non-smooth", Attribution.UNDECIDED, n, "The outcome follows smoothness in one row only."
+        )
     if kinked_l == smooth_l == 0 and kinked_q == smooth_q == 1:
-        second = Ruling("cause-lipschitz", Attribution.SUPPORTED, n, "The outcome follows growth alone: Lipschitz losses do not diverge, quadratic growth does.")
+        second = Ruling(
+            "cause-lipschitz",
+            Attribution.SUPPORTED,
+            n,
+            "The outcome follows growth alone: Lipschitz losses do not diverge, quadratic growth does.",
+        )
     elif kinked_l or smooth_l:
         second = Ruling("cause-lipschitz", Attribution.NOT_SUPPORTED, n, "A Lipschitz run diverges.")
     else:
-        second = Ruling("cause-lipschitz", Attribution.UNDECIDED, n, "Not every run of quadratic growth diverges.")
+        second = Ruling(
+            "cause-lipschitz", Attribution.UNDECIDED, n, "Not every run of quadratic growth diverges."
+        )
     return [first, second]
 
 
 def _draw_table(rows: Sequence[Row]) -> Drawing:
     figure, axes = canvas(2)
     for k, name in enumerate(_GROWTH):
-        mine = sorted((r["stepsize"], max(r["size"], 1e-12)) for r in rows if r["experiment"] == "growth" and r["name"] == name)
+        mine = sorted(
+            (r["stepsize"], max(r["size"], 1e-12))
+            for r in rows
+            if r["experiment"] == "growth" and r["name"] == name
+        )
         if mine:
-            axes[0, 0].plot(*zip(*mine, strict=True), marker="osx^"[k], ls="-" if name.startswith("kinked") else "--", color=COLOURS[k % 4], ms=4, label=name)
+            axes[0, 0].plot(
+                *zip(*mine, strict=True),
+                marker="osx^"[k],
+                ls="-" if name.startswith("kinked") else "--",
+                color=COLOURS[k % 4],
+                ms=4,
+                label=name,
+            )
     axes[0, 0].axvline(1, color="0.4", lw=0.8)
-    axes[0, 0].set(xscale="log", yscale="log", xlabel="step α", ylabel="late |x|, median (1e30: diverged)", title="Growth decides, smoothness does not")
+    axes[0, 0].set(
+        xscale="log",
+        yscale="log",
+        xlabel="step α",
+        ylabel="late |x|, median (1e30: diverged)",
+        title="Growth decides, smoothness does not",
+    )
     axes[0, 0].legend(fontsize=7)
     for k, family in enumerate(_FAMILIES):
         mine = [r for r in rows if r["experiment"] == "families" and r["family"] == family]
         x = [r["stepsize"] * 1.12 ** (k - 2) for r in mine]
-        axes[0, 1].plot(x, [max(r["late_high"] / r["noise"], 1e-12) for r in mine], "osx^v"[k], color=COLOURS[k], ms=3, alpha=0.6, label=family)
+        axes[0, 1].plot(
+            x,
+            [max(r["late_high"] / r["noise"], 1e-12) for r in mine],
+            "osx^v"[k],
+            color=COLOURS[k],
+            ms=3,
+            alpha=0.6,
+            label=family,
+        )
     axes[0, 1].axhline(1, color="0.2", lw=1, label="printed bound α L²")
     axes[0, 1].axhline(0.5, color="0.2", lw=1, ls=":", label="α L²/2 (best iterate)")
-    axes[0, 1].set(xscale="log", yscale="log", ylim=(1e-9, 10), xlabel="step α", ylabel="(late greatest f − f*) / (α L²)", title="Five Lipschitz families")
+    axes[0, 1].set(
+        xscale="log",
+        yscale="log",
+        ylim=(1e-9, 10),
+        xlabel="step α",
+        ylabel="(late greatest f − f*) / (α L²)",
+        title="Five Lipschitz families",
+    )
     axes[0, 1].legend(fontsize=7, loc="lower right")
-    return Drawing("growth", "Left: the two-by-two control. Right: how far above the minimum runs end, one mark a run, in units of the printed bound.", figure)
+    return Drawing(
+        "growth",
+        "Left: the two-by-two control. Right: how far above the minimum runs end, one mark a run, in units of the printed bound.",
+        figure,
+    )
 
 
 def _draw_breaks(rows: Sequence[Row]) -> Drawing:
     figure, axes = canvas(2)
+    axes[0, 0].set(xlabel="x", ylabel="y", title="The bound on the last iterate fails")
     smallest = _found(rows, "smallest")
     if smallest and smallest["dimension"] == 2:
         s = smallest["smallest"]
-        cycle = Cycle(tuple(tuple(g) for g in s["gradients"]), tuple(Fraction(v) for v in s["values"]), tuple(Fraction(v) for v in s["low"]))
+        cycle = Cycle(
+            tuple(tuple(g) for g in s["gradients"]),
+            tuple(Fraction(v) for v in s["values"]),
+            tuple(Fraction(v) for v in s["low"]),
+        )
         points = np.array([[float(c) for c in p] for p in cycle.points])
         low = np.array([float(c) for c in cycle.low])
         span = np.vstack([points, low])
         (x0, y0), (x1, y1) = span.min(axis=0) - 0.8, span.max(axis=0) + 0.8
         X, Y = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
-        planes = [float(v) + g[0] * (X - p[0]) + g[1] * (Y - p[1]) for v, g, p in zip(cycle.values, cycle.gradients, points, strict=True)]
-        filled = axes[0, 0].contourf(X, Y, np.max(planes, axis=0) / cycle.lipschitz_squared, levels=14, cmap="Greys")
+        planes = [
+            float(v) + g[0] * (X - p[0]) + g[1] * (Y - p[1])
+            for v, g, p in zip(cycle.values, cycle.gradients, points, strict=True)
+        ]
+        filled = axes[0, 0].contourf(
+            X, Y, np.max(planes, axis=0) / cycle.lipschitz_squared, levels=14, cmap="Greys"
+        )
         figure.colorbar(filled, label="f / (α L²)")
         closed = np.vstack([points, points[:1]])
-        axes[0, 0].plot(closed[:, 0], closed[:, 1], "o-", color=COLOURS[1], label=f"orbit of period {len(points)}")
-        axes[0, 0].plot(*points[0], "o", mfc="white", mec=COLOURS[1], ms=9, label=f"x₀: f − f* ≥ {float(cycle.excess):.3f} α L²")
+        axes[0, 0].plot(
+            closed[:, 0], closed[:, 1], "o-", color=COLOURS[1], label=f"orbit of period {len(points)}"
+        )
+        axes[0, 0].plot(
+            *points[0],
+            "o",
+            mfc="white",
+            mec=COLOURS[1],
+            ms=9,
+            label=f"x₀: f − f* ≥ {float(cycle.excess):.3f} α L²",
+        )
         axes[0, 0].plot(*low, "*", color=COLOURS[0], ms=12, label="a point with f ≤ 0")
         axes[0, 0].legend(fontsize=7, loc="lower right", frameon=True, framealpha=0.9)
         axes[0, 0].grid(False)
-        axes[0, 0].set(xlabel="x", ylabel="y", title="The bound on the last iterate fails")
     for k, r in enumerate(r for r in rows if r["experiment"] == "unbounded"):
         path = np.array(r["path"][1:], dtype=float)
-        axes[0, 1].plot(path[:, 0], np.abs(path[:, 1]), "os"[k] + "-", color=COLOURS[k], ms=4, label=r["name"])
-    axes[0, 1].set(xscale="log", yscale="log", xlabel="iteration k (α = 1)", ylabel="|x| or y", title="Iterates that leave every bounded set")
+        axes[0, 1].plot(
+            path[:, 0], np.abs(path[:, 1]), "os"[k] + "-", color=COLOURS[k], ms=4, label=r["name"]
+        )
+    axes[0, 1].set(
+        xscale="log",
+        yscale="log",
+        xlabel="iteration k (α = 1)",
+        ylabel="|x| or y",
+        title="Iterates that leave every bounded set",
+    )
     axes[0, 1].legend(fontsize=7)
-    return Drawing("breaks", "The two ways in which the proposition fails as printed: both functions are convex and Lipschitz.", figure)
+    return Drawing(
+        "breaks",
+        "The two ways in which the proposition fails as printed: both functions are convex and Lipschitz.",
+        figure,
+    )

@@ -105,7 +105,9 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except InputError:
         raise
     except Exception:  # a damaged archive fails in zipfile, zlib or numpy, in a dozen ways
-        raise InputError(f"{path}: not a readable .npz file; write one with numpy.savez(path, X=X, y=y)") from None
+        raise InputError(
+            f"{path}: not a readable .npz file; write one with numpy.savez(path, X=X, y=y)"
+        ) from None
 
 
 def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +150,9 @@ def read_regression(path: str | Path) -> Dataset:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a .npz with arrays X and y, or a CSV whose last column is y")
+        raise InputError(
+            f"{path}: no such file; give a .npz with arrays X and y, or a CSV whose last column is y"
+        )
     if path.suffix.lower() not in {".npz", ".csv"}:
         raise InputError(f"{path}: the ending {path.suffix!r} is not known; give a .npz or .csv file")
     X, y = _read_npz(path) if path.suffix.lower() == ".npz" else _read_csv(path)

@@ -15,7 +15,7 @@ __all__ = ["COLOURS", "Drawing", "canvas", "style"]
 # Okabe and Ito's palette (safe for colour-blind readers), ordered so that lightness differs in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,

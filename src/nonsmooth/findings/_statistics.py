@@ -49,7 +49,9 @@ def central_range(values: Iterable[float], level: float = 0.95) -> tuple[float, 
     This is where one more run would fall, not an interval for the median: a paper that prints the
     outcome of one run is held against it.
     """
-    low, middle, high = np.quantile(np.asarray(list(values), dtype=float), [(1 - level) / 2, 0.5, (1 + level) / 2])
+    low, middle, high = np.quantile(
+        np.asarray(list(values), dtype=float), [(1 - level) / 2, 0.5, (1 + level) / 2]
+    )
     return float(low), float(middle), float(high)
 
 

@@ -6,6 +6,7 @@ the step of run b at time t is ``base[b] * profile[t]``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,7 @@ class Reducing(StepSize):
             if int(length) != length or length < 1:
                 raise InputError(f"a stage of {length} steps is not allowed; give an integer >= 1")
         sizes = [float(step) for _, step in stages]
-        if any(b >= a for a, b in zip(sizes, sizes[1:], strict=False)):
+        if any(b >= a for a, b in itertools.pairwise(sizes)):
             raise InputError(f"step sizes {sizes} do not decrease; a reducing regime needs a_0 > a_1 > ...")
         return cls(sizes[0], tuple(int(n) for n, _ in stages), tuple(a / sizes[0] for a in sizes))
 

@@ -46,5 +46,12 @@ def Lasso(W: Any, y: Any, strength: Any, ridge: Any = 0.0) -> Objective:
     """
     check_data(W, y)
     return Objective(
-        "LASSO (eq. 15)", SquareLoss(), W, y, 1.0 / W.shape[-2], ElasticNet(strength, ridge), W.shape[-1], _facts
+        "LASSO (eq. 15)",
+        SquareLoss(),
+        W,
+        y,
+        1.0 / W.shape[-2],
+        ElasticNet(strength, ridge),
+        W.shape[-1],
+        _facts,
     )

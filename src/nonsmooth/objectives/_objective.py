@@ -39,7 +39,9 @@ def check_data(W: Any, y: Any) -> None:
             "give (N, P) with (N,), or (B, N, P) with (B, N)"
         )
     if tuple(W.shape[:-1]) != tuple(y.shape):
-        raise InputError(f"data has shape {tuple(W.shape)} but the response {tuple(y.shape)}; rows must match")
+        raise InputError(
+            f"data has shape {tuple(W.shape)} but the response {tuple(y.shape)}; rows must match"
+        )
     if 0 in W.shape:
         raise InputError(f"data of shape {tuple(W.shape)} is empty; give at least one row and one column")
     for name, array in (("data", W), ("response", y)):
@@ -90,7 +92,9 @@ class Objective:
 
     def _check(self, x: Any) -> None:
         if x.shape[-1] != self.dimension:
-            raise InputError(f"{self.name} takes points with {self.dimension} entries; x has shape {tuple(x.shape)}")
+            raise InputError(
+                f"{self.name} takes points with {self.dimension} entries; x has shape {tuple(x.shape)}"
+            )
 
     def predict(self, x: Any) -> Any:
         """W x for each run: (..., P) -> (..., N)."""
@@ -132,7 +136,9 @@ class Objective:
         if loss is not None and loss.smoothness is Smoothness.LIPSCHITZ:
             loss = replace(loss, width=float(width))
         return replace(
-            self, name=f"{self.name} (smooth twin, width {width:g})", loss=loss,
+            self,
+            name=f"{self.name} (smooth twin, width {width:g})",
+            loss=loss,
             penalty=replace(self.penalty, width=float(width)),
         )
 

@@ -41,12 +41,16 @@ def Quadratic(hessian: np.ndarray, minimiser: Any = 0.0) -> Objective:
     """
     H = np.asarray(hessian)
     if H.ndim not in (2, 3) or H.shape[-1] != H.shape[-2] or not np.isfinite(H).all():
-        raise InputError(f"hessian of shape {H.shape} must be square, (P, P) or (B, P, P), with finite entries")
+        raise InputError(
+            f"hessian of shape {H.shape} must be square, (P, P) or (B, P, P), with finite entries"
+        )
     if not np.allclose(H, np.swapaxes(H, -1, -2), rtol=1e-12, atol=0):
         raise InputError("hessian is not symmetric; give (H + H.T) / 2")
     eigenvalues, vectors = np.linalg.eigh(H)
     if (eigenvalues[..., 0] < -1e-12 * np.abs(eigenvalues[..., -1])).any():
-        raise InputError(f"hessian has eigenvalue {eigenvalues.min():g} < 0; a convex quadratic needs all >= 0")
+        raise InputError(
+            f"hessian has eigenvalue {eigenvalues.min():g} < 0; a convex quadratic needs all >= 0"
+        )
     # H = W^T W with W = sqrt(eigenvalues) V^T makes it half a sum of squares.
     W = np.sqrt(np.clip(eigenvalues, 0, None))[..., None] * np.swapaxes(vectors, -1, -2)
     centre = np.broadcast_to(np.asarray(minimiser, dtype=W.dtype), W.shape[:-1])

@@ -65,5 +65,7 @@ def ReluRegression(Z: Any, y: Any, l1: Any = 0.0, l2: Any = 0.0, *, convex: bool
         loss.check_response(y, array_namespace(y))
     penalty = ElasticNet(l1, l2)
     if convex and not (penalty.has_l1 or penalty.has_l2):
-        raise InputError("l1 = 0 and l2 = 0: eq. 3 needs l1 + l2 > 0 for a unique minimiser; raise one of them")
+        raise InputError(
+            "l1 = 0 and l2 = 0: eq. 3 needs l1 + l2 > 0 for a unique minimiser; raise one of them"
+        )
     return Objective("ReLU regression (eq. 3)", loss, Z, y, 1.0, penalty, Z.shape[-1], _facts)

@@ -47,4 +47,6 @@ def ToyLasso(strength: Any, dimension: int, ridge: Any = 0.0) -> Objective:
     """
     if dimension < 1:
         raise InputError(f"dimension = {dimension} is not allowed; give an integer >= 1")
-    return Objective("toy LASSO (eq. 7)", None, None, None, 1.0, ElasticNet(strength, ridge), dimension, _facts)
+    return Objective(
+        "toy LASSO (eq. 7)", None, None, None, 1.0, ElasticNet(strength, ridge), dimension, _facts
+    )

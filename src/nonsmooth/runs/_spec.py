@@ -30,7 +30,9 @@ def canonical_json(value: Any) -> str:
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{value!r} has no canonical JSON ({error}); use finite numbers, strings, lists") from None
+        raise InputError(
+            f"{value!r} has no canonical JSON ({error}); use finite numbers, strings, lists"
+        ) from None
 
 
 def stream(axis: str, seed: int) -> np.random.Generator:

@@ -23,7 +23,12 @@ def _per_run(name: str, value: Any, count: int, dtype: Any) -> np.ndarray:
 
 
 def _compiled(
-    objective: Objective, method: Method, base: np.ndarray, profile: np.ndarray, start: np.ndarray, record: Record
+    objective: Objective,
+    method: Method,
+    base: np.ndarray,
+    profile: np.ndarray,
+    start: np.ndarray,
+    record: Record,
 ) -> Run:
     from nonsmooth.trajectories import _kernel
 
@@ -95,19 +100,25 @@ def minimize(
     if steps < 0:
         raise InputError(f"steps = {steps} is not allowed; give an integer >= 0")
     if start.ndim not in (1, 2) or 0 in start.shape:
-        raise InputError(f"start of shape {tuple(start.shape)} is not allowed; give (P,) or (B, P), neither empty")
+        raise InputError(
+            f"start of shape {tuple(start.shape)} is not allowed; give (P,) or (B, P), neither empty"
+        )
     objective._check(start)
     method.check(objective)
     start = start if start.ndim == 2 else start[None]
     count = start.shape[0]
     if objective.W is not None and objective.W.ndim == 3 and objective.W.shape[0] != count:
-        raise InputError(f"data for {objective.W.shape[0]} runs but starts for {count}; give one start a data set")
+        raise InputError(
+            f"data for {objective.W.shape[0]} runs but starts for {count}; give one start a data set"
+        )
     base = _per_run("step size", stepsize.base, count, float)
     profile = stepsize.profile(steps)
     in_memory = isinstance(start, np.ndarray) and objective.__array_data__() is not None
     possible = in_memory and method.code >= 0 and not isinstance(method, TorchOptimizer)
     if compiled and not possible:
-        raise InputError("the compiled kernel needs NumPy arrays and one of the paper's methods; drop compiled=True")
+        raise InputError(
+            "the compiled kernel needs NumPy arrays and one of the paper's methods; drop compiled=True"
+        )
     if possible and compiled is not False:
         return _compiled(objective, method, base, profile, start, record)
     return run_arrays(objective, method, base, profile, start, record)
