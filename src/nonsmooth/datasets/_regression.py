@@ -19,7 +19,7 @@ __all__ = ["Dataset", "diabetes", "read_regression", "register", "registered"]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A regression problem: X (N, P) and y (N,), float64, each column and y centred and scaled to unit variance.
+    """A regression problem: X (N, P) and y (N,), float64, each column and y with mean 0 and variance 1.
 
     ``name`` is how a run spec refers to it; ``sha256`` is of the numbers, so the same data have one name.
     """

@@ -42,7 +42,7 @@ class Method:
         """Raise InputError where the method's needs and the objective do not fit."""
 
     def step(self, objective: Objective, x: Any, size: Any, state: State) -> Any:
-        """The next iterate from x (..., P) with step ``size`` (number or (..., 1)); ``state`` starts empty."""
+        """The next iterate from x (..., P); ``size`` is a number or (..., 1), ``state`` starts empty."""
         raise NotImplementedError
 
 
@@ -120,7 +120,7 @@ class ProximalGradient(Method):
     def check(self, objective: Objective) -> None:
         if objective.data_smoothness is Smoothness.LIPSCHITZ:
             raise InputError(
-                f"a proximal gradient step needs a differentiable data term; that of {objective.name} has kinks: "
+                f"a proximal gradient step needs a differentiable data term; {objective.name} has kinks: "
                 "use Subgradient, or the objective's smooth_twin(width)"
             )
 
@@ -148,9 +148,9 @@ class TorchOptimizer(Method):
     """Any stock ``torch.optim`` optimiser, fed the objective's subgradient.
 
     Args:
-        factory: makes the optimiser from a list of parameters, e.g. ``lambda p: torch.optim.Adam(p, lr=1e-3)``;
-            the regime's step size then overwrites ``lr`` at each step. One parameter tensor holds the whole batch,
-            so an optimiser that couples coordinates (LBFGS, Muon) would couple runs: give it a batch of one.
+        factory: makes the optimiser from parameters, e.g. ``lambda p: torch.optim.Adam(p, lr=1e-3)``; the
+            regime's step size then overwrites ``lr`` at each step. Each run is a parameter group of its own, so
+            that it can have its own step; an optimiser that needs a closure (LBFGS) is refused in words.
     """
 
     factory: Callable[[Iterable[Any]], Any]

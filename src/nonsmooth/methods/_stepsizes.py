@@ -67,7 +67,7 @@ class Diminishing(StepSize):
         _positive("warmup", self.warmup)
         if not 0 < self.power <= 1:
             raise InputError(
-                f"power = {self.power} is not allowed; give one in (0, 1]: above 1 the steps' sum is finite (eq. 4)"
+                f"power = {self.power} is not allowed; give one in (0, 1]: above 1 the sum is finite (eq. 4)"
             )
 
     def profile(self, steps: int) -> np.ndarray:

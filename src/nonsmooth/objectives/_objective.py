@@ -124,7 +124,7 @@ class Objective:
         return self.data_gradient(x) + self.penalty.subgradient(x)
 
     def subdifferential_distance(self, x: Any) -> Any:
-        """Distance (max norm) of 0 to the subdifferential, exact where the data term is differentiable at x."""
+        """Distance (max norm) of 0 to the subdifferential; exact where the data term is differentiable."""
         return self.penalty.subdifferential_distance(x, self.data_gradient(x))
 
     def smooth_twin(self, width: float) -> Objective:

@@ -122,6 +122,6 @@ class ReluSquareLoss(ScalarLoss):
     def check_response(self, y: Any, xp: Any) -> None:
         if bool(xp.any(y > 0)):
             raise InputError(
-                f"the response has an entry {float(xp.max(y)):g} > 0; eq. 3 is convex only for y <= 0 elementwise "
+                f"the response has an entry {float(xp.max(y)):g} > 0; eq. 3 is convex only for y <= 0 "
                 "(pass convex=False to use it all the same)"
             )

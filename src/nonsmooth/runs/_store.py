@@ -57,7 +57,7 @@ def _explain(error: Exception, path: Path) -> InputError:
         )
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return InputError(
-            f"no space left on the disk of {where}; free some and run the same command again: finished runs are kept"
+            f"no space left on the disk of {where}; free some and run the command again: finished runs are kept"
         )
     return InputError(
         f"{where} cannot be read or written ({error}); make its folder writable, or choose another --out"
@@ -179,7 +179,8 @@ class Store:
     def _lines(self, keys: Collection[str] | None) -> Iterator[tuple[dict[str, str], Row]]:
         wanted = None if keys is None else set(keys)
         found = self._db.execute(
-            "SELECT claim, experiment, spec_id, key, rows FROM results ORDER BY claim, experiment, spec_id, key"
+            "SELECT claim, experiment, spec_id, key, rows FROM results "
+            "ORDER BY claim, experiment, spec_id, key"
         )
         for claim, experiment, spec_id, key, payload in found:
             if wanted is None or key in wanted:

@@ -5,11 +5,13 @@ One Python loop over time moves the whole batch; records stay on the device unti
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from nonsmooth.errors import InputError
 from nonsmooth.methods import Method, TorchOptimizer
 from nonsmooth.objectives import Objective
 from nonsmooth.trajectories._run import Record, Run
@@ -29,7 +31,17 @@ def _stepper(objective: Objective, method: Method, x: Any) -> Any:
 
     # One parameter a run, so that each run can have its own learning rate.
     parameters = [torch.nn.Parameter(row.clone()) for row in x]
-    optimizer = method.factory([{"params": [p], "lr": 1.0} for p in parameters])
+    try:
+        optimizer = method.factory([{"params": [p], "lr": 1.0} for p in parameters])
+    except ValueError as error:
+        raise InputError(
+            f"the optimiser refuses one parameter group a run ({error}); "
+            "use one that moves coordinates separately"
+        ) from None
+    if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+        raise InputError(
+            f"{type(optimizer).__name__} needs a closure that it calls several times a step; use Fista"
+        )
 
     def step(point: Any, size: Any) -> Any:
         gradient = objective.subgradient(point)

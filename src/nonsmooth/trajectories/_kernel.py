@@ -41,7 +41,7 @@ def _pull_back(W, slope, g):
 
 @njit(cache=True)
 def _loss(code, width, weight, z, y, slope):
-    """Weighted loss of predictions z; the weighted slopes are left in ``slope``. See objectives/_scalar.py."""
+    """Weighted loss of predictions z; its slopes are left in ``slope``. See objectives/_scalar.py."""
     total = z.dtype.type(0)
     for i in range(z.shape[0]):
         r = z[i] - y[i]
@@ -145,7 +145,8 @@ def run(
     time; ``low``/``high`` (B, 4) the extrema over all times, ``late_*`` over the last ``window``;
     ``rises`` (B, 4) the number of steps on which a channel grew by more than rounding; ``turns`` (B,) the
     number of changes of direction of the value inside the window; ``diverged`` (B,) the time at
-    which the value was no longer finite or passed ``limit`` (-1: never); ``tail`` (B, K, P) the last K iterates.
+    which the value was no longer finite or passed ``limit`` (-1: never); ``tail`` (B, K, P) the last
+    K iterates.
     """
     steps = profile.shape[0]
     rows = W.shape[1]

@@ -19,7 +19,7 @@ def _per_run(name: str, value: Any, count: int, dtype: Any) -> np.ndarray:
     array = np.asarray(value, dtype=dtype)
     if array.ndim > 1 or (array.ndim == 1 and array.size not in (1, count)):
         raise InputError(f"{name} has shape {array.shape}; give a number or one a run, ({count},)")
-    return np.ascontiguousarray(np.broadcast_to(array, (count,)))
+    return np.array(np.broadcast_to(array, (count,)))
 
 
 def _compiled(
@@ -51,8 +51,9 @@ def _compiled(
     penalty = objective.penalty
     _kernel.run(
         method.code, number(first), number(second),
-        loss.code if loss else 0, number(loss.width if loss else 0), number(objective.weight), number(penalty.width),
-        W, y, _per_run("l1", penalty.l1, count, dtype), _per_run("l2", penalty.l2, count, dtype),
+        loss.code if loss else 0, number(loss.width if loss else 0), number(objective.weight),
+        number(penalty.width), W, y,
+        _per_run("l1", penalty.l1, count, dtype), _per_run("l2", penalty.l2, count, dtype),
         base.astype(dtype), profile.astype(dtype), every, record.window, number(record.limit),
         x, curves, low, high, late_low, late_high, rises, turns, diverged, tail,
     )  # fmt: skip
@@ -103,6 +104,10 @@ def minimize(
         raise InputError(
             f"start of shape {tuple(start.shape)} is not allowed; give (P,) or (B, P), neither empty"
         )
+    if str(start.dtype).rpartition(".")[2] not in ("float32", "float64"):
+        raise InputError(f"start of dtype {start.dtype} is not allowed; give float32 or float64")
+    if isinstance(method, TorchOptimizer) and isinstance(start, np.ndarray):
+        raise InputError("a stock torch optimiser needs a torch tensor as start (and tensors as data)")
     objective._check(start)
     method.check(objective)
     start = start if start.ndim == 2 else start[None]
