@@ -1,28 +1,13 @@
-"""The toy claim's file, and each built claim reproduced once a session at tier quick."""
+"""The toy claim's file, and how often it was measured."""
 
-import functools
 from pathlib import Path
 
 import pytest
-
-from nonsmooth.claims import Outcome, reproduce
 
 
 @pytest.fixture(scope="session")
 def toy_file():
     return Path(__file__).parents[1] / "toys" / "toy_claim.py"
-
-
-@pytest.fixture(scope="session")
-def quick(tmp_path_factory):
-    """A function: the outcome of one claim at tier quick, and the folder it was written to."""
-    folder = tmp_path_factory.mktemp("quick")
-
-    @functools.cache
-    def outcome(id: str) -> tuple[Outcome, Path]:
-        return reproduce([id], tier="quick", out=folder / id), folder / id
-
-    return outcome
 
 
 @pytest.fixture

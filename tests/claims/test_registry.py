@@ -49,6 +49,19 @@ def test_every_file_is_the_claim_it_is_named_after():
         assert source_of(id).value.endswith(f":{type(claim).__name__}")
 
 
+def test_files_and_folders_are_found_by_name(tmp_path, monkeypatch):
+    """None is imported: each of these would raise."""
+    for name in ("a_file.py", "a_folder/__init__.py", "a_folder/_part.py", "_private/__init__.py", "_own.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("raise ImportError")
+    (tmp_path / "no_package").mkdir()
+    monkeypatch.setattr(registry, "_FOLDER", tmp_path)
+    assert registry._in_package() == {
+        "a-file": "nonsmooth.claims.a_file",
+        "a-folder": "nonsmooth.claims.a_folder",
+    }
+
+
 def test_built_ids_are_in_the_inventorys_order():
     order = [entry.id for entry in inventory()]
     known = [id for id in built() if id in order]

@@ -223,7 +223,8 @@ def test_the_tally_counts_claims_strongest_answer_first(ledger: dict, known: dic
         page[page.index('<div class="tally">') : page.index("<table")].replace("</div>\n  </div>", "</div>")
     )
     assert tally.text == (
-        "Result 2 holds 1 holds in part 2 differs 1 not judged Attribution 1 supported 2 not supported 2 undecided"
+        "Result 2 holds 1 holds in part 2 differs 1 not judged "
+        "Attribution 1 supported 2 not supported 2 undecided"
     )
 
 

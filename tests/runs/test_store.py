@@ -145,7 +145,7 @@ def test_a_full_disk_keeps_what_is_there(tmp_path):
     with Store(path) as store:
         pages = store._db.execute("PRAGMA page_count").fetchone()[0]
         store._db.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(InputError, match=r"no space left.*run the same command again"):
+        with pytest.raises(InputError, match=r"no space left.*run it again"):
             store.put("big", _spec(7), TaskResult(bytes(range(256)) * 400, 1.0))
         assert store.count() == 5
     with Store(path) as store:

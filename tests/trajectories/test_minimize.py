@@ -113,6 +113,25 @@ def test_divergence_is_an_outcome_with_its_time() -> None:
         assert run.high[1, 0] == 0
 
 
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_a_diverged_run_leaves_the_next_one_alone(method: Method) -> None:
+    start = np.array([[1e200] * P, [0.1] * P])
+    both, alone = (
+        minimize(OBJECTIVES["lasso, shared data"], start=x, steps=20, stepsize=0.1, method=method)
+        for x in (start, start[1:])
+    )
+    assert both.diverged_at.tolist() == [0, -1]
+    np.testing.assert_array_equal(both.final[1], alone.final[0])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_run_that_starts_diverged_has_no_extrema(compiled: bool) -> None:
+    run = minimize(OBJECTIVES["toy"], start=np.full((1, P), 1e200), steps=5, stepsize=0.1, compiled=compiled)
+    assert run.diverged_at.tolist() == [0]
+    assert np.isinf(run.low).all()
+    assert np.isinf(run.high).all()
+
+
 def test_nan_is_divergence_not_a_quiet_value() -> None:
     run = minimize(ToyLasso(1.0, 1), start=np.array([np.nan]), steps=3, stepsize=0.1)
     assert run.diverged_at.tolist() == [0]

@@ -1,6 +1,7 @@
-"""Finding claims: by file name in this folder, by entry point, or in a file of the user's.
+"""Finding claims: by name in this folder, by entry point, or in a file of the user's.
 
-Names are found without importing anything: ``penalty_paradox.py`` is ``penalty-paradox``.
+Names are found without importing anything: the file ``my_claim.py``, or the folder ``my_claim`` with an
+``__init__.py`` in it, is ``my-claim``.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["built", "closest", "load", "source_of", "sources_in"]
 
 _GROUP = "nonsmooth.claims"
+_FOLDER = Path(__file__).parent
 
 
 def _in_package() -> dict[str, str]:
     """Module by id of the claims of this folder; an id keeps its capitals from the inventory."""
     printed = {entry.id.lower(): entry.id for entry in inventory()}
-    stems = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+    files = {path.stem for path in _FOLDER.glob("*.py")}
+    folders = {path.parent.name for path in _FOLDER.glob("*/__init__.py")}
+    stems = sorted(stem for stem in files | folders if not stem.startswith("_"))
     names = {stem: stem.replace("_", "-") for stem in stems}
     return {printed.get(name.lower(), name): f"{__package__}.{stem}" for stem, name in names.items()}
 

@@ -2,7 +2,7 @@
 
 from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
-from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share
+from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
 from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "number",
     "printed_resolution",
     "share",
+    "share_of",
     "style",
 ]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
-__all__ = ["Share", "central_range", "number", "printed_resolution", "share"]
+__all__ = ["Share", "central_range", "number", "printed_resolution", "share", "share_of"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,22 @@ def share(outcomes: Iterable[bool], comparisons: int = 1) -> Share:
     >>> str(share([True, True, False])), [round(end, 2) for end in share([True, True, False]).interval]
     ('2 of 3', [0.21, 0.94])
     """
+    flags = [bool(outcome) for outcome in outcomes]
+    return share_of(sum(flags), len(flags), comparisons)
+
+
+def share_of(hits: int, n: int, comparisons: int = 1) -> Share:
+    """The share of ``hits`` in ``n``, as :func:`share`, where only the two counts are known.
+
+    >>> share_of(2, 3) == share([True, True, False])
+    True
+    """
     from scipy.stats import binomtest
 
-    flags = [bool(outcome) for outcome in outcomes]
-    if not flags:
+    if not n:
         return Share(0, 0, (0.0, 1.0))
-    test = binomtest(sum(flags), len(flags))
-    interval = test.proportion_ci(confidence_level=1 - 0.05 / comparisons, method="wilson")
-    return Share(sum(flags), len(flags), (float(interval.low), float(interval.high)))
+    interval = binomtest(hits, n).proportion_ci(confidence_level=1 - 0.05 / comparisons, method="wilson")
+    return Share(hits, n, (float(interval.low), float(interval.high)))
 
 
 def central_range(values: Iterable[float], level: float = 0.95) -> tuple[float, float, float]:

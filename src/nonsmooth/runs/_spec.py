@@ -76,6 +76,10 @@ class RunSpec:
     def __hash__(self) -> int:
         return hash(self.id)
 
+    def rng(self, axis: str, seed: int) -> np.random.Generator:
+        """The random stream of one axis for one seed (see :func:`stream`)."""
+        return stream(axis, seed)
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "claim": self.claim,

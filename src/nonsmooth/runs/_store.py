@@ -57,7 +57,7 @@ def _explain(error: Exception, path: Path) -> InputError:
         )
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return InputError(
-            f"no space left on the disk of {where}; free some and run the command again: finished runs are kept"
+            f"no space left on the disk of {where}; free some and run it again: finished runs are kept"
         )
     return InputError(
         f"{where} cannot be read or written ({error}); make its folder writable, or choose another --out"

@@ -133,7 +133,7 @@ def run_arrays(
         final=x,
         times=np.arange(0, steps + 1, record.every) if record.every else np.zeros(0, int),
         curves=np.stack([_numpy(c) for c in recorder.curve], axis=1) if recorder.curve else empty,
-        low=_numpy(recorder.low),
+        low=np.where(diverged_at[:, None] == 0, np.inf, _numpy(recorder.low)),
         high=np.where(dead, np.inf, high),
         late_low=_numpy(recorder.late_low),
         late_high=np.where(dead, np.inf, late_high),

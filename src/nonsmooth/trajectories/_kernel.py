@@ -164,6 +164,7 @@ def run(
         x = X[b]
         data = W[b if W.shape[0] > 1 else 0]
         response = y[b if y.shape[0] > 1 else 0]
+        z[:] = 0  # FISTA would carry a diverged run's predictions over, as 0 x inf
         state[:] = x if method == 4 else np.zeros(P, X.dtype)
         momentum, blend = 1.0, 0.0
         direction = 0

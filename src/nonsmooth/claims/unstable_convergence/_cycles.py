@@ -1,10 +1,10 @@
 """Periodic orbits of the subgradient method: how high above the minimum can one of their points lie?
 
-With step 1, an orbit x_{i+1} = x_i - g_i of period T needs sum g_i = 0. A convex function with subgradient g_i and
-value f_i at x_i exists exactly if f_j >= f_i + g_i.(x_j - x_i) for all i, j; the maximum of those planes
-is one, its Lipschitz constant max ||g_i||. Given the g_i, the greatest f_0 - f* is a linear program in the f_i and a
-point x* where every plane is at most 0. Searching integer g_i from small to large finds the smallest instance that
-breaks a bound, which is then checked in exact rationals.
+With step 1, an orbit x_{i+1} = x_i - g_i of period T needs sum g_i = 0. A convex function with subgradient
+g_i and value f_i at x_i exists exactly if f_j >= f_i + g_i.(x_j - x_i) for all i, j; the maximum of those
+planes is one, its Lipschitz constant max ||g_i||. Given the g_i, the greatest f_0 - f* is a linear program in
+the f_i and a point x* where every plane is at most 0. Searching integer g_i from small to large finds the
+smallest instance that breaks a bound, which is then checked in exact rationals.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Cycle:
 
     @property
     def differentiable(self) -> bool:
-        """Whether only one plane is active at each point of the orbit: gradient descent then has no choice."""
+        """Whether one plane alone is active at each point of the orbit: gradient descent has no choice."""
         return all(sum(h == max(heights) for h in heights) == 1 for heights in map(self.planes, self.points))
 
     def planes(self, x: tuple[Fraction, ...]) -> list[Fraction]:
@@ -61,8 +61,8 @@ class Cycle:
 def cycles(dimension: int, period: int, steepest: int) -> Iterator[tuple[Vector, ...]]:
     """Integer cycles g_0, ..., g_{T-1} with sum 0, ||g_i||^2 <= ``steepest`` and ||g_0||^2 equal to it.
 
-    The first step, down from the highest point, is a longest one; its entries are sorted and non-negative, which
-    loses none up to reflections and permutations of the axes.
+    The first step, down from the highest point, is a longest one; its entries are sorted and non-negative,
+    which loses none up to reflections and permutations of the axes.
     """
     largest = math.isqrt(steepest)
     box = itertools.product(range(-largest, largest + 1), repeat=dimension)
@@ -80,10 +80,10 @@ def cycles(dimension: int, period: int, steepest: int) -> Iterator[tuple[Vector,
 def highest_point(
     gradients: tuple[Vector, ...], target: float | None = None
 ) -> tuple[float, np.ndarray] | None:
-    """Greatest f_0 - f* over step L^2, with the program's solution (f_0.., x*); None if there is no such function.
+    """Greatest f_0 - f* over step L^2, with the program's solution (f_0.., x*); None without such a function.
 
-    With ``target``, f_0 is held at target L^2 and the least gap by which each plane is the only active one at its own
-    point is made as large as possible instead: a function differentiable at every point of the orbit.
+    With ``target``, f_0 is held at target L^2 and the least gap by which each plane is the only active one at
+    its own point is made as large as possible instead: a function differentiable at every point of the orbit.
     """
     from scipy.optimize import linprog
 
@@ -121,8 +121,9 @@ def highest_point(
 def verify(gradients: tuple[Vector, ...], solution: np.ndarray) -> Cycle | None:
     """The instance in exact rationals, or None if rounding the program's solution breaks a condition.
 
-    Checked: the orbit closes; f <= 0 somewhere; at every point of the orbit the plane that generated it is active, so
-    that g_i is a subgradient there. Where it is the only one (``Cycle.differentiable``), it is the gradient.
+    Checked: the orbit closes; f <= 0 somewhere; at every point of the orbit the plane that generated it is
+    active, so that g_i is a subgradient there. Where it is the only one (``Cycle.differentiable``), it is the
+    gradient.
     """
     period = len(gradients)
     numbers = [Fraction(float(v)).limit_denominator(400) for v in solution[:-1]]

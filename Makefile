@@ -1,0 +1,45 @@
+# Everything a fresh machine needs is Python 3.11 or later and make.
+PYTHON ?= python3
+TIER   ?= quick
+JOBS   ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: reproduce test test-all lint bench clean help
+
+help:
+	@echo "make reproduce   install, run every built claim at tier TIER=$(TIER), write out/$(TIER)/report.html"
+	@echo "make test        the fast tests (minutes; no browser, no kills)"
+	@echo "make test-all    everything: a real browser, real kills, every slow test"
+	@echo "make lint        ruff and pyright"
+	@echo "make bench       benchmarks against peers, as ratios"
+
+$(VENV)/run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run
+	$(PIP) --editable ".[test,dev]"
+	@touch $@
+
+reproduce: $(VENV)/run
+	$(BIN)/nonsmooth reproduce --tier $(TIER) --out out/$(TIER) $(if $(JOBS),--jobs $(JOBS))
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: $(VENV)/dev
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(VENV)/dev
+	$(BIN)/python benchmarks/populations.py
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,149 @@
+"""Eq. 10 and Figure 4: gradient descent on Huber's loss oscillates at a high step but never diverges.
+
+Huber's loss is convex, Lipschitz, and has a Lipschitz gradient with constant L = sigma(Z)^2 / N: by the
+paper's own eq. 5 it is L-smooth. The controls separate what the caption joins: log cosh has the same slope
+bound and the same L and is analytic; half the mean square has the same L and an unbounded slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
+from nonsmooth.claims.huber import _experiments, _figures, _judgement
+from nonsmooth.claims.huber._experiments import LAWS, LOSSES, SIZES, batches
+from nonsmooth.findings import Drawing, Part
+from nonsmooth.runs import RunSpec
+
+
+class HuberLoss(Claim):
+    id = "huber"
+    where = "Section 5: eq. 10, Figure 4"
+    statement = (
+        "Regressing an arbitrary 50x1 response on a 50x200 data matrix with the Huber loss, “as the "
+        "learning rate increases, the loss starts oscillating with larger frequencies, but never diverges "
+        "to ∞. This is to be expected from Proposition 5.1, since the Huber loss function is convex, "
+        "non-smooth and has bounded subgradients”; it is “differentiable but non-smooth, as it is once but "
+        "not twice differentiable”."
+    )
+    reported: ClassVar[Mapping[str, str]] = {
+        "α = 0.1": "falls",
+        "α = 10": "oscillates, does not diverge",
+        "class": "non-smooth",
+    }
+    unstated = (
+        Setting("small", 0.1, "printed", low=1e-3, high=0.2),
+        Setting("large", 10.0, "printed", low=1.0, high=1e4),
+        Setting(
+            "steps",
+            2000,
+            "the figure's length is not printed; divergence is looked for in the second half",
+            low=200,
+            high=1e6,
+        ),
+    )
+    parts = (
+        Part(
+            "no-divergence",
+            "At α = 10 (and above) the loss never diverges.",
+            "Holds if no run at any step diverges and, at α = 10, the greatest loss of the second half "
+            "exceeds that of the first by less than a tenth in a share of runs with Wilson lower end (2 "
+            "comparisons: two data laws) above 0.8; differs if a run diverges; else holds in part.",
+            least_n=24,
+            comparisons=2,
+        ),
+        Part(
+            "oscillation",
+            "α = 0.1 falls, α = 10 oscillates; “larger frequencies” as the step increases.",
+            "Two sentences. First: no rise at 0.1 and rises at 10 in every run. Second: the frequency of the "
+            "loss (changes of direction a step, halved; at most 1/2) grows with the step beyond 2/L by more "
+            "than 0.01 in the median. Both: holds; one: holds in part; none: differs.",
+            least_n=24,
+        ),
+        Part(
+            "non-smooth",
+            "Huber's loss is “non-smooth”.",
+            "Differs if by eq. 5, the paper's own definition, it is L-smooth: ||∇f(x) − ∇f(y)|| <= L ||x − "
+            "y|| with L = σ(Z)²/N in every random pair over eight decades of distance, and the bound is "
+            "attained to 1 % near the minimum; holds if some pair exceeds it.",
+            least_n=100,
+        ),
+        Part(
+            "growth",
+            "“a global minimum of 0 with quadratic growth nearby” for the over-parametrised problem.",
+            "Holds if in every instance the least value is 0 to 1e-20 (the rows of Z are independent) and, "
+            "along random directions from a minimiser, (f(x* + tv) − f*)/t² is constant to 1e-6 for t from "
+            "1e-4 to 1e-2.",
+            least_n=24,
+        ),
+        Part(
+            "cause-non-smooth",
+            "“since the Huber loss function is convex, non-smooth ...”",
+            "Not supported if the analytic twin log cosh does the same: no divergence at any step, "
+            "converging below 2/L and oscillating above, in a share of runs with Wilson lower end above 0.8 "
+            "at each; supported if it diverges at α = 10; else undecided.",
+            least_n=24,
+            comparisons=2,
+            twin="log cosh: infinitely differentiable, same slope bound, same L, same data, start and steps",
+        ),
+        Part(
+            "cause-bounded-slope",
+            "“... and has bounded subgradients”",
+            "Supported if the square loss, same L and data but unbounded slope, diverges in every run above "
+            "2/L while Huber and log cosh never do; not supported if it does not diverge.",
+            least_n=24,
+            twin="half the mean square: analytic, same L, unbounded slope",
+        ),
+    )
+    notes = (
+        "Contradiction inside the paper: eq. 5 defines L-smooth by a Lipschitz gradient, which Huber's loss "
+        "has (its slope is the residual clipped to [−1, 1]). Once but not twice differentiable makes it "
+        "C1,1, which is exactly L-smooth; “all L-smooth functions, being twice differentiable by "
+        "definition” (Section 5) is at odds with eq. 5 for the same reason.",
+        "The threshold 2/L is where convergence to the minimum ends, for Huber and log cosh as for the "
+        "quadratic: near the minimum all three are the same function. What differs beyond it is only the "
+        "growth far out.",
+        "Data law and response are not printed; uniform on [−1, 1] and standard normal are both run.",
+    )
+
+    def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
+        seeds, few = SIZES[tier]
+        specs = []
+        for law in LAWS:
+            specs += [
+                RunSpec(self.id, "printed", {**settings, "law": law, "loss": loss}, batch)
+                for batch in batches(seeds)
+                for loss in LOSSES
+            ]
+            specs += [
+                RunSpec(self.id, "grid", {"steps": settings["steps"], "law": law, "loss": loss}, batch)
+                for batch in batches(few)
+                for loss in LOSSES
+            ]
+            specs.append(RunSpec(self.id, "class", {"law": law}, tuple(range(seeds))))
+        return specs
+
+    def measure(self, spec: RunSpec) -> list[Row]:
+        experiments = {
+            "printed": _experiments.printed,
+            "grid": _experiments.grid,
+            "class": _experiments.function_class,
+        }
+        return experiments[spec.experiment](spec)
+
+    def judge(self, rows: Sequence[Row]) -> Judgement:
+        answers = [
+            _judgement.no_divergence(rows),
+            _judgement.oscillation(rows),
+            _judgement.non_smooth(rows),
+            _judgement.growth(rows),
+            _judgement.cause_non_smooth(rows),
+            _judgement.cause_bounded_slope(rows),
+        ]
+        return Judgement(
+            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
+        )
+
+    def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
+        return [_figures.figure_4(rows), _figures.threshold(rows)]

@@ -1,0 +1,208 @@
+"""What is run: the worked example in three number formats, its controls, its floor, and a map of starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from nonsmooth.claims._claim import Row
+from nonsmooth.methods import Diminishing, Method, ProximalGradient, Reducing, StepSize, Subgradient
+from nonsmooth.objectives import Objective, ToyLasso
+from nonsmooth.runs import RunSpec, stream
+from nonsmooth.trajectories import CHANNELS, Record, minimize
+
+__all__ = [
+    "CONSTANT",
+    "DIMINISHING",
+    "DRAWN",
+    "FORMATS",
+    "PROXIMAL",
+    "SIZES",
+    "exact",
+    "floor",
+    "starts_map",
+    "twins",
+    "worked",
+]
+
+# Starts and cells a side of the map, by tier.
+SIZES = {"quick": (2000, 6), "laptop": (20_000, 12), "paper": (100_000, 24)}
+FORMATS = ("exact rational", "float64", "float32")
+# How many steps of each stage are kept to be drawn.
+DRAWN = 80
+CONSTANT, PROXIMAL, DIMINISHING = "LASSO, constant step", "LASSO, proximal step", "LASSO, diminishing step"
+
+_START = "0.5053"
+_WIDTHS = (1e-3, 0.1, 2.0)
+_L1 = CHANNELS.index("l1_norm")
+
+
+def exact(spec: RunSpec) -> list[Row]:
+    """The recursion of eq. 11 in exact rationals, on the printed decimals."""
+    rows = []
+    for l1 in (Fraction(1), Fraction(str(spec["ratio"]))):
+        b = Fraction(_START)
+        for stage in (0, 1):
+            move = Fraction(str(spec["stepsize"])) / (10 if stage else 1) * l1
+            b = _reach_orbit(b, move)
+            across = b - move if b > 0 else b + move if b < 0 else b
+            tail = np.array([[float(value)] * 2 for value in (b, across)])
+            rows.append(_orbit_row(spec, float(l1), stage, tail, "exact rational"))
+    return rows
+
+
+def worked(spec: RunSpec) -> list[Row]:
+    """The worked example in floating point, before (stage 0) and after the step is reduced (stage 1)."""
+    rows = []
+    start = np.array([[float(_START)] * 2], dtype=spec["dtype"])
+    steps, a = spec["steps"], spec["stepsize"]
+    stages = (Reducing.stages((steps, a)), Reducing.stages((steps, a), (steps, a / 10)))
+    for l1 in (1.0, spec["ratio"]):
+        for stage, stepsize in enumerate(stages):
+            run = minimize(
+                ToyLasso(l1, 2),
+                start=start,
+                steps=(stage + 1) * steps,
+                stepsize=stepsize,
+                record=Record(every=1, tail=2),
+            )
+            row = _orbit_row(spec, l1, stage, run.tail[0], spec["dtype"])
+            if stage:
+                curve = run.curve("l1_norm")[0].astype(float)
+                row["first"] = curve[:DRAWN].tolist()
+                row["second"] = curve[steps : steps + DRAWN].tolist()
+            rows.append(row)
+    return rows
+
+
+def twins(spec: RunSpec) -> list[Row]:
+    """The printed start and step on the controls; the norm over the last two iterates."""
+    start, steps = np.array([[float(_START)] * 2]), 20 * spec["steps"]
+    rows = []
+    for l1 in (1.0, spec["ratio"]):
+        for control in _controls(l1, spec["stepsize"]):
+            run = minimize(
+                control.objective,
+                start=start,
+                steps=steps,
+                stepsize=control.stepsize,
+                method=control.method,
+                record=Record(window=2),
+            )
+            rows.append(
+                {
+                    "experiment": "twins",
+                    "kind": control.kind,
+                    "name": control.name,
+                    "l1": l1,
+                    "steps": steps,
+                    "edge": _edge(control.objective, spec["stepsize"]),
+                    "norm_low": float(run.late_low[0, _L1]),
+                    "norm_high": float(run.late_high[0, _L1]),
+                }
+            )
+    return rows
+
+
+def floor(spec: RunSpec) -> list[Row]:
+    """Two-step averages of the L1 norm against P α λ1 / 2, over starts and three decades of α λ1."""
+    rows = []
+    for dimension in (1, 2, 10):
+        start = stream("start", 0).uniform(-1, 1, (spec["starts"], dimension))
+        for product in (1e-3, 1e-2, 1e-1, 1.0):
+            norms = _last_two_norms(start, product, int(3 / product) + 10)
+            ratio = norms.mean(axis=1) / (dimension * product / 2)
+            rows.append(
+                {
+                    "experiment": "floor",
+                    "P": dimension,
+                    "product": product,
+                    "n": start.shape[0],
+                    "ratio_low": float(ratio.min()),
+                    "ratio_high": float(ratio.max()),
+                }
+            )
+    return rows
+
+
+def starts_map(spec: RunSpec) -> list[Row]:
+    """Of uniform starts in [-1, 1]^2: whose least norm at the larger λ1 exceeds the greatest at λ1 = 1?"""
+    start = stream("start", 1).uniform(-1, 1, (spec["starts"], 2))
+    steps = sorted({*np.geomspace(1e-3, 1e-1, spec["cells"]).tolist(), spec["stepsize"]})
+    ratios = sorted({*np.geomspace(2, 1000, spec["cells"]).tolist(), spec["ratio"]})
+    rows = []
+    for a in steps:
+        small = _last_two_norms(start, a, int(2 / a) + 4)
+        for ratio in ratios:
+            large = _last_two_norms(start, a * ratio, int(2 / (a * ratio)) + 4)
+            rows.append(
+                {
+                    "experiment": "map",
+                    "stepsize": a,
+                    "ratio": ratio,
+                    "hits": int((large.min(axis=1) > small.max(axis=1)).sum()),
+                    "n": start.shape[0],
+                    "default": a == spec["stepsize"] and ratio == spec["ratio"],
+                }
+            )
+    return rows
+
+
+def _reach_orbit(b: Fraction, move: Fraction) -> Fraction:
+    """The iterate of b <- b - move sign(b) once |b| < move: whole steps are taken at once."""
+    whole = abs(b) // move
+    return b - (whole * move if b > 0 else -whole * move)
+
+
+def _orbit_row(spec: RunSpec, l1: float, stage: int, tail: np.ndarray, dtype: str) -> Row:
+    """The two values of an orbit and the extremes of its norm; ``tail`` holds its last two iterates."""
+    norms = np.abs(tail.astype(np.float64)).sum(axis=1)
+    return {
+        "experiment": spec.experiment,
+        "l1": l1,
+        "stage": stage,
+        "stepsize": spec["stepsize"] / (10.0 if stage else 1.0),
+        "upper": float(tail.max()),
+        "lower": float(tail.min()),
+        "norm_low": float(norms.min()),
+        "norm_high": float(norms.max()),
+        "dtype": dtype,
+    }
+
+
+class _Control(NamedTuple):
+    """One control at one strength: ``kind`` is kinked, smooth (a twin) or remedy (another step)."""
+
+    kind: str
+    name: str
+    objective: Objective
+    method: Method
+    stepsize: StepSize | float
+
+
+def _controls(l1: float, stepsize: float) -> Iterator[_Control]:
+    kinked, subgradient = ToyLasso(l1, 2), Subgradient()
+    yield _Control("kinked", CONSTANT, kinked, subgradient, stepsize)
+    ridge = ToyLasso(0.0, 2, ridge=l1)
+    yield _Control("smooth", "ridge, constant step", ridge, subgradient, stepsize)
+    for width in _WIDTHS:
+        name = f"|x| rounded over {width:g}, constant step"
+        yield _Control("smooth", name, kinked.smooth_twin(width), subgradient, stepsize)
+    yield _Control("remedy", PROXIMAL, kinked, ProximalGradient(), stepsize)
+    yield _Control("remedy", DIMINISHING, kinked, subgradient, Diminishing(stepsize, 0.5))
+
+
+def _edge(objective: Objective, stepsize: float) -> float | None:
+    """The step over 2/L, None where the gradient has no Lipschitz constant."""
+    lipschitz = objective.facts.gradient_lipschitz
+    return None if lipschitz is None else stepsize * float(lipschitz) / 2
+
+
+def _last_two_norms(start: np.ndarray, stepsize: float, steps: int) -> np.ndarray:
+    """L1 norms of the last two iterates at λ1 = 1, (starts, 2): only the step times λ1 matters."""
+    objective = ToyLasso(1.0, start.shape[1])
+    run = minimize(objective, start=start, steps=steps, stepsize=stepsize, record=Record(tail=2))
+    return np.abs(run.tail).sum(axis=2)

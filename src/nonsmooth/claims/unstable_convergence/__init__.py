@@ -1,0 +1,144 @@
+"""Proposition 5.1: a convex Lipschitz loss diverges at no finite step, and lim f(x_k) - f* <= a L^2.
+
+The basic inequality ||x_{k+1} - u||^2 <= ||x_k - u||^2 - 2 a (f(x_k) - f(u)) + a^2 L^2 gives
+liminf f(x_k) <= f* + a L^2 / 2 (Boyd, Xiao and Mutapcic 2003, Section 2: the *best* iterate). So the loss
+cannot tend to infinity. What does not follow is that the iterates stay bounded, that f(x_k) has a limit, or
+that the *last* iterate obeys the bound. Each is attacked by a search for the smallest counter-example inside
+the printed premises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
+from nonsmooth.claims.unstable_convergence import _experiments, _figures, _judgement
+from nonsmooth.claims.unstable_convergence._experiments import FAMILIES, SEARCHES, STARTS
+from nonsmooth.findings import Drawing, Part
+from nonsmooth.runs import RunSpec
+
+
+class UnstableConvergence(Claim):
+    id = "unstable-convergence"
+    where = "Section 5: Proposition 5.1, Appendix D.1"
+    statement = (
+        "“All convex non-smooth loss functions having bounded subgradients, or satisfying equation (6) will "
+        "show unstable convergence”, defined as “non-divergence to ∞”, for any finite α; the proof: “lim "
+        "f(x_k) − f* ≤ αL² < ∞”."
+    )
+    reported: ClassVar[Mapping[str, str]] = {
+        "conclusion": "no divergence to ∞ for any finite α",
+        "bound": "lim f(x_k) − f* ≤ αL²",
+    }
+    unstated = (
+        Setting(
+            "steps",
+            2000,
+            "steps of each run; steps and starts are not part of a proposition",
+            low=100,
+            high=1e6,
+        ),
+        Setting("spread", 1.0, "starts are uniform on [−spread, spread]", low=1e-3, high=1e3),
+    )
+    parts = (
+        Part(
+            "loss",
+            "The loss does not diverge to ∞ (f convex, Lipschitz, any finite α).",
+            "Holds if no run of the five families at seven steps from 0.001 to 1000 has a loss that is not "
+            "finite or above its start plus 2 α L², and best − f* obeys α L²/2 + ||x_0 − x*||²/(2 α k) in "
+            "every run; one run that does not makes it differ. (liminf f ≤ f* + α L²/2 proves it: the "
+            "search could only find an error of ours.)",
+            least_n=100,
+        ),
+        Part(
+            "iterates",
+            "The sequence does not diverge to ∞ (“the NDGM sequence ... will not diverge to ∞ for any "
+            "finite value of α”, end of Section 4; Figure 4 says the same of eq. 10).",
+            "Differs if a convex Lipschitz function of at most two variables is found whose iterates leave "
+            "every bounded set: exact rationals, or a norm still growing by a fixed power over three "
+            "decades of k. Holds if none of the candidates does.",
+            least_n=2,
+        ),
+        Part(
+            "bound",
+            "lim f(x_k) − f* ≤ α L².",
+            "Differs if the search over integer cycles finds a convex Lipschitz function with a periodic "
+            "orbit of the method, one of whose values exceeds f* + α L², verified in exact rationals; holds "
+            "if none does. Whether the function is differentiable at every iterate (so that no choice of "
+            "subgradient is involved) is reported apart.",
+            least_n=100,
+        ),
+        Part(
+            "cause-non-smooth",
+            "“a broader class of functions, specifically Lipschitz continuous, non-smooth convex functions”",
+            "In the two-by-two table (kinked or analytic; Lipschitz or of quadratic growth), not supported "
+            "if the outcome above and below the threshold is the same in both columns of smoothness in "
+            "every run; supported if it differs; else undecided.",
+            least_n=40,
+            twin="log cosh in place of |x| (analytic, Lipschitz); x² + |x| (kinked, not Lipschitz); "
+            "x² (neither)",
+        ),
+        Part(
+            "cause-lipschitz",
+            "“having bounded subgradients, or satisfying equation (6)”",
+            "Supported if in the same table no Lipschitz run diverges and every run of quadratic growth "
+            "does at steps above 1; not supported if a Lipschitz run diverges; else undecided.",
+            least_n=40,
+            twin="the same table, read along growth",
+        ),
+    )
+    notes = (
+        "The definition does not separate: gradient descent below 2/L on a quadratic is also non-divergent, "
+        "so every stable run “shows unstable convergence”. What the literature means (Cohen et al. 2021, "
+        "Ahn et al. 2022) is a step above 2/sharpness together with a loss that still falls in the long run.",
+        "A limit need not exist: on toy LASSO f(x_k) alternates between two values for almost every start.",
+        "Premises needed besides: for bounded iterates, that the set of minimisers is non-empty and bounded "
+        "(then the sublevel sets are, and the basic inequality keeps the sequence near them). With f = x + "
+        "|x|/2 there is no minimiser; with f = |x| + ||(x, y)|| − y the minimisers are a ray, along which "
+        "the iterates run off like k^(1/3) while the loss stays bounded.",
+        "Smallest repair of the bound: liminf f(x_k) − f* ≤ α L²/2, for the best iterate, whenever f is "
+        "bounded below. For the last of N iterates the exact worst case grows with log N (Zamani and "
+        "Glineur, SIAM J. Optim. 35(3), 2025). In one dimension α L² does bound the last iterate: one step "
+        "overshoots the minimiser by at most α L.",
+        "“Bounded subgradients” and eq. 6 are the same condition for a finite convex function.",
+    )
+
+    def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
+        starts = STARTS[tier]
+        return [
+            *(
+                RunSpec(self.id, "cycles", {"dimension": dimension, "period": period, "steepest": steepest})
+                for dimension, period, steepest in SEARCHES[tier]
+            ),
+            *(
+                RunSpec(self.id, "families", {**settings, "family": family}, tuple(range(starts // 4)))
+                for family in FAMILIES
+            ),
+            RunSpec(self.id, "growth", {}, tuple(range(starts))),
+            RunSpec(self.id, "unbounded", {"steps": 100_000}),
+        ]
+
+    def measure(self, spec: RunSpec) -> list[Row]:
+        experiments = {
+            "cycles": _experiments.search_cycles,
+            "families": _experiments.families,
+            "growth": _experiments.growth,
+            "unbounded": _experiments.unbounded,
+        }
+        return experiments[spec.experiment](spec)
+
+    def judge(self, rows: Sequence[Row]) -> Judgement:
+        answers = [
+            _judgement.loss(rows),
+            _judgement.iterates(rows),
+            _judgement.bound(rows),
+            _judgement.cause_non_smooth(rows),
+            _judgement.cause_lipschitz(rows),
+        ]
+        return Judgement(
+            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
+        )
+
+    def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
+        return [_figures.growth(rows), _figures.breaks(rows)]

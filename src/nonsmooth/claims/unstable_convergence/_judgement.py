@@ -1,0 +1,271 @@
+"""The five rulings of the claim, by the rules that its parts state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+from nonsmooth.claims._claim import Row
+from nonsmooth.claims.unstable_convergence._experiments import FAMILIES, GROWTH, SEARCHES
+from nonsmooth.findings import Attribution, Finding, Result, Ruling, Share, number, share, share_of
+
+__all__ = ["bound", "cause_lipschitz", "cause_non_smooth", "iterates", "loss", "smallest_instance"]
+
+_Answer = tuple[Ruling, list[Finding]]
+
+
+def loss(rows: Sequence[Row]) -> _Answer:
+    """Does the loss of every run stay below what the basic inequality allows?"""
+    part = "loss"
+    mine = _of(rows, "families")
+    if {r["family"] for r in mine} != set(FAMILIES):
+        return Ruling(part, Result.NOT_JUDGED, 0, "Not run."), []
+    high = sum(r["diverged"] or r["highest"] > r["first"] + 2 * r["noise"] for r in mine)
+    bad = sum(r["best"] > r["best_bound"] * (1 + 1e-9) + 1e-12 for r in mine)
+    findings = [
+        Finding(
+            "runs whose loss is not finite or passes its start by 2 α L²",
+            f"{high} of {len(mine)}",
+            len(mine),
+            "Toy LASSO with P = 1, 10, 100, Huber, log cosh (differentiable: Appendix D.1 claims it as "
+            "well); α from 0.001 to 1000, float64.",
+            part,
+            reported="0",
+            agrees=high == 0,
+        ),
+        Finding(
+            "runs whose best iterate breaks α L²/2 + ||x_0 − x*||²/(2αk)",
+            f"{bad} of {len(mine)}",
+            len(mine),
+            "The bound of the cited notes, with half the printed constant.",
+            part,
+            reported="0",
+            agrees=bad == 0,
+        ),
+        *_late_values(mine),
+    ]
+    if high or bad:
+        why = "A run breaks a proved bound: look for an error here first."
+        return Ruling(part, Result.DIFFERS, len(mine), why), findings
+    why = "The loss cannot tend to ∞: its lower limit is at most f* + α L²/2."
+    return Ruling(part, Result.HOLDS, len(mine), why, region="f bounded below, or not"), findings
+
+
+def iterates(rows: Sequence[Row]) -> _Answer:
+    """Do the iterates of some candidate leave every bounded set?"""
+    part = "iterates"
+    mine = sorted(_of(rows, "unbounded"), key=lambda r: r["name"])
+    if not mine:
+        return Ruling(part, Result.NOT_JUDGED, 0, "Not run."), []
+    findings = [
+        Finding(
+            f"{r['name']}, α = 1: {'x' if r['exact'] else 'y'} at k",
+            ", ".join(f"k = {k:,}: {number(coordinate, 4)}" for k, coordinate, _ in r["path"][1:]),
+            1,
+            _about_candidate(r),
+            part,
+            reported="bounded",
+            agrees=not _runs_off(r),
+        )
+        for r in mine
+    ]
+    if any(_runs_off(r) for r in mine):
+        why = (
+            "Iterates can run to infinity, even where the minimum is attained. "
+            "Repair: let the set of minimisers be non-empty and bounded."
+        )
+        return Ruling(part, Result.DIFFERS, len(mine), why), findings
+    return Ruling(part, Result.HOLDS, len(mine), "No candidate leaves every bounded set."), findings
+
+
+def bound(rows: Sequence[Row]) -> _Answer:
+    """Does some periodic orbit keep returning above f* + α L²?"""
+    part = "bound"
+    mine = sorted(_of(rows, "cycles"), key=_size)
+    if not mine:
+        return Ruling(part, Result.NOT_JUDGED, 0, "No cycles were searched."), []
+    tried = sum(r["tried"] for r in mine)
+    findings = [
+        Finding(
+            f"highest point of an orbit over α L²: dimension {r['dimension']}, period {r['period']}, "
+            f"||g||² up to {r['steepest']}",
+            f"{r['best']:.4f}",
+            r["tried"],
+            "Greatest over all integer cycles of that size; one linear program each.",
+            part,
+            reported="at most 1",
+            agrees=r["best"] <= 1 + 1e-9,
+        )
+        for r in mine
+    ]
+    kinds = {
+        "smallest": (
+            "smallest counter-example",
+            "At a kink of the orbit the plane used is one of two active ones, so its gradient is a "
+            "subgradient.",
+        ),
+        "clean": (
+            "smallest counter-example differentiable at every iterate",
+            "One plane is active at each point: gradient descent has no choice.",
+        ),
+    }
+    for key, (name, remark) in kinds.items():
+        row = smallest_instance(mine, key)
+        if row:
+            findings.append(_counter_example(name, row[key], remark, part))
+    if smallest_instance(mine, "smallest"):
+        why = (
+            "A piecewise linear function of two variables has an orbit of period four that keeps returning "
+            "above f* + α L². Repair: the best iterate, with α L²/2."
+        )
+        return Ruling(part, Result.DIFFERS, tried, why), findings
+    if not any(set(searches) <= set(map(_size, mine)) for searches in SEARCHES.values()):
+        return Ruling(part, Result.NOT_JUDGED, 0, "Only a part of the search was run."), findings
+    return Ruling(part, Result.HOLDS, tried, "No cycle searched exceeds the bound."), findings
+
+
+def cause_non_smooth(rows: Sequence[Row]) -> _Answer:
+    """Does the outcome follow smoothness?"""
+    part = "cause-non-smooth"
+    above = _diverged_above(rows)
+    if not above:
+        return Ruling(part, Attribution.UNDECIDED, 0, "The table was not run."), []
+    n = _starts(rows)
+    kinked_lipschitz, smooth_lipschitz, kinked_quadratic, smooth_quadratic = (
+        found.value for found in above.values()
+    )
+    if kinked_lipschitz == smooth_lipschitz and kinked_quadratic == smooth_quadratic:
+        why = (
+            "The analytic log cosh never diverges either, and the kinked x² + |x| always does: "
+            "smoothness makes no difference."
+        )
+        return Ruling(part, Attribution.NOT_SUPPORTED, n, why), []
+    if kinked_lipschitz != smooth_lipschitz and kinked_quadratic != smooth_quadratic:
+        return Ruling(part, Attribution.SUPPORTED, n, "The outcome follows smoothness."), []
+    return Ruling(part, Attribution.UNDECIDED, n, "The outcome follows smoothness in one row only."), []
+
+
+def cause_lipschitz(rows: Sequence[Row]) -> _Answer:
+    """Does the outcome follow growth? The table's findings are given here, for both causes."""
+    part = "cause-lipschitz"
+    above = _diverged_above(rows)
+    if not above:
+        return Ruling(part, Attribution.UNDECIDED, 0, "The table was not run."), []
+    n = _starts(rows)
+    findings = [
+        Finding(
+            f"{name}: runs that diverge at α > 1",
+            str(found),
+            found.n,
+            f"Steps 1.1 to 100; below 1: {_diverged_below(rows, name)}. "
+            "Same starts on all four; 2/L is 1 for x² and 2 for log cosh. Float64.",
+            part,
+            interval=found.interval,
+        )
+        for name, found in above.items()
+    ]
+    kinked_lipschitz, smooth_lipschitz, kinked_quadratic, smooth_quadratic = (
+        found.value for found in above.values()
+    )
+    if kinked_lipschitz == smooth_lipschitz == 0 and kinked_quadratic == smooth_quadratic == 1:
+        why = "The outcome follows growth alone: Lipschitz losses do not diverge, quadratic growth does."
+        return Ruling(part, Attribution.SUPPORTED, n, why), findings
+    if kinked_lipschitz or smooth_lipschitz:
+        return Ruling(part, Attribution.NOT_SUPPORTED, n, "A Lipschitz run diverges."), findings
+    return Ruling(part, Attribution.UNDECIDED, n, "Not every run of quadratic growth diverges."), findings
+
+
+def smallest_instance(rows: Sequence[Row], key: str) -> Row | None:
+    """The smallest search that found an instance, any ("smallest") or a differentiable one ("clean")."""
+    return min((r for r in _of(rows, "cycles") if r[key]), key=_size, default=None)
+
+
+def _of(rows: Sequence[Row], experiment: str) -> list[Row]:
+    return [r for r in rows if r["experiment"] == experiment]
+
+
+def _size(row: Row) -> tuple[int, int, int]:
+    return row["dimension"], row["period"], row["steepest"]
+
+
+def _late_values(runs: Sequence[Row]) -> list[Finding]:
+    """What the same runs say about the bound: how high they end, and whether there is a limit."""
+    late = [r["late_high"] / r["noise"] for r in runs if r["stepsize"] >= 0.1]
+    toys = [r for r in runs if r["family"].startswith("toy") and r["stepsize"] >= 0.01]
+    alternate = share(r["alternates"] for r in toys)
+    return [
+        Finding(
+            "greatest late value over α L² in the five families",
+            number(max(late)),
+            len(late),
+            "Last quarter of the run, α ≥ 0.1. "
+            "These families stay within the printed bound; the cycle below does not.",
+            "bound",
+            reported="at most 1",
+            agrees=max(late) <= 1,
+        ),
+        Finding(
+            "toy LASSO runs whose value keeps alternating",
+            str(alternate),
+            alternate.n,
+            "So “lim f(x_k)” does not exist; lim sup is meant.",
+            "bound",
+            reported="a limit",
+            interval=alternate.interval,
+            agrees=alternate.hits == 0,
+        ),
+    ]
+
+
+def _runs_off(row: Row) -> bool:
+    """Whether the kept coordinate grows at every checkpoint, and by a fixed power."""
+    sizes = [abs(coordinate) for _, coordinate, _ in row["path"]]
+    return row["power"] > 0.1 and all(later > earlier for earlier, later in itertools.pairwise(sizes))
+
+
+def _about_candidate(row: Row) -> str:
+    if row["exact"]:
+        return "Exact rationals; f is unbounded below, its subgradients are 1/2, 3/2 and what lies between."
+    return (
+        "Float64. Minimum 0, attained on the whole ray x = 0, y ≥ 0; "
+        f"the loss never exceeds {number(row['late_loss'])} after k = 100, "
+        f"while y grows like k^{row['power']:.3f}."
+    )
+
+
+def _counter_example(name: str, instance: Row, remark: str, part: str) -> Finding:
+    gradients, excess = instance["gradients"], Fraction(instance["excess"])
+    period = len(gradients)
+    return Finding(
+        name,
+        f"f(x_0) − f* ≥ {excess} α L² ≈ {float(excess):.3f} α L², every {period} steps",
+        1,
+        f"α = 1, x_0 = 0, f the maximum of {period} planes with gradients "
+        f"{', '.join(str(tuple(g)) for g in gradients)} and values {', '.join(instance['values'])} "
+        f"at the points of the orbit; f ≤ 0 at ({', '.join(instance['low'])}). "
+        f"{remark} Verified in exact rationals.",
+        part,
+        reported="at most 1",
+        agrees=False,
+    )
+
+
+def _diverged_above(rows: Sequence[Row]) -> dict[str, Share]:
+    """By row of the table: the share of runs that diverge at steps above 1; empty if it was not run."""
+    table = [r for r in _of(rows, "growth") if r["stepsize"] > 1]
+    if {r["name"] for r in table} != set(GROWTH):
+        return {}
+    cells = {name: [r for r in table if r["name"] == name] for name in GROWTH}
+    return {
+        name: share_of(sum(r["diverged"] for r in c), sum(r["n"] for r in c)) for name, c in cells.items()
+    }
+
+
+def _diverged_below(rows: Sequence[Row], name: str) -> str:
+    below = [r for r in _of(rows, "growth") if r["name"] == name and r["stepsize"] < 1]
+    return f"{sum(r['diverged'] for r in below)} of {sum(r['n'] for r in below)}"
+
+
+def _starts(rows: Sequence[Row]) -> int:
+    return min(r["n"] for r in _of(rows, "growth"))

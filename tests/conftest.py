@@ -1,0 +1,39 @@
+"""Rules for the whole suite."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from nonsmooth.claims import Outcome, reproduce
+
+# The same examples on every run of the checks; a developer's own runs stay random.
+settings.register_profile("checks", derandomize=True, deadline=None)
+settings.register_profile("developer", deadline=None)
+settings.load_profile("checks" if os.environ.get("CI") else "developer")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Where CI is set, a skipped test is a failure: nothing passes unseen there."""
+    outcome = yield
+    report = outcome.get_result()
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped; in CI every test must run: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """A function: the outcome of one claim at tier quick, and the folder it was written to."""
+    folder = tmp_path_factory.mktemp("quick")
+
+    @functools.cache
+    def outcome(id: str) -> tuple[Outcome, Path]:
+        return reproduce([id], tier="quick", out=folder / id), folder / id
+
+    return outcome
