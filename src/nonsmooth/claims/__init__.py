@@ -1,4 +1,4 @@
-"""The claims of the paper: one file a claim, found by its name; run, judged, written down.
+"""The claims of the paper: one file or folder a claim, found by its name; run, judged, written down.
 
 Listing is light: the base class, the ledger and ``reproduce`` are imported when first used.
 """

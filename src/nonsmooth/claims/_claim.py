@@ -82,7 +82,7 @@ class Judgement:
 
 
 class Claim(ABC):
-    """Base of every claim. A subclass in its own file fills in the class attributes and four methods.
+    """Base of every claim: a subclass in its own file or folder fills in the attributes and four methods.
 
     Attributes:
         id: as in the inventory of claims.

@@ -149,8 +149,8 @@ class TorchOptimizer(Method):
 
     Args:
         factory: makes the optimiser from parameters, e.g. ``lambda p: torch.optim.Adam(p, lr=1e-3)``; the
-            regime's step size then overwrites ``lr`` at each step. Each run is a parameter group of its own, so
-            that it can have its own step; an optimiser that needs a closure (LBFGS) is refused in words.
+            regime's step size then overwrites ``lr`` at each step. Each run is a parameter group of its
+            own, so that it can have its own step; an optimiser that needs a closure (LBFGS) is refused.
     """
 
     factory: Callable[[Iterable[Any]], Any]

@@ -112,7 +112,8 @@ def run_arrays(
     x = xp.asarray(start, copy=True)
     sizes = xp.asarray(base[:, None], dtype=x.dtype, device=x.device)
     step = _stepper(objective, method, x)
-    now = _channels(xp, objective, x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        now = _channels(xp, objective, x)
     recorder = _Recorder(xp, now, record, steps)
     alive = now[:, 0] <= record.limit
     diverged_at = np.where(_numpy(alive), -1, 0)

@@ -57,16 +57,17 @@ class HuberLoss(Claim):
             "oscillation",
             "α = 0.1 falls, α = 10 oscillates; “larger frequencies” as the step increases.",
             "Two sentences. First: no rise at 0.1 and rises at 10 in every run. Second: the frequency of the "
-            "loss (changes of direction a step, halved; at most 1/2) grows with the step beyond 2/L by more "
-            "than 0.01 in the median. Both: holds; one: holds in part; none: differs.",
+            "loss (changes of direction a step, halved; at most 1/2) at the largest step tried exceeds that "
+            "just above 2/L by more than 0.01 in the median. Both: holds; one: holds in part; none: differs.",
             least_n=24,
         ),
         Part(
             "non-smooth",
-            "Huber's loss is “non-smooth”.",
-            "Differs if by eq. 5, the paper's own definition, it is L-smooth: ||∇f(x) − ∇f(y)|| <= L ||x − "
-            "y|| with L = σ(Z)²/N in every random pair over eight decades of distance, and the bound is "
-            "attained to 1 % near the minimum; holds if some pair exceeds it.",
+            "Huber's loss is “differentiable but non-smooth, as it is once but not twice differentiable”.",
+            "Two sentences. First: the slope is continuous and its one-sided derivatives differ where the "
+            "quadratic ends. Second: it is not L-smooth by eq. 5, the paper's own definition: some pair, "
+            "random over seven decades of distance, has ||∇f(x) − ∇f(y)|| above L ||x − y||, L = σ(Z)²/N. "
+            "Both: holds; one: holds in part; none: differs.",
             least_n=100,
         ),
         Part(
@@ -80,9 +81,9 @@ class HuberLoss(Claim):
         Part(
             "cause-non-smooth",
             "“since the Huber loss function is convex, non-smooth ...”",
-            "Not supported if the analytic twin log cosh does the same: no divergence at any step, "
-            "converging below 2/L and oscillating above, in a share of runs with Wilson lower end above 0.8 "
-            "at each; supported if it diverges at α = 10; else undecided.",
+            "Not supported if the analytic twin log cosh does the same: no divergence at any step, and runs "
+            "below 2/L that converge, and runs above it that do neither, each (steps pooled) in a share with "
+            "Wilson lower end above 0.8; supported if it diverges at α = 10; else undecided.",
             least_n=24,
             comparisons=2,
             twin="log cosh: infinitely differentiable, same slope bound, same L, same data, start and steps",

@@ -61,7 +61,7 @@ def printed(spec: RunSpec) -> list[Row]:
                 "rises": int(run.rises[i, 0]),
                 "first_half": float(values[i, :half].max()),
                 "second_half": float(values[i, half:].max()),
-                "frequency": float(run.turns[i]) / (2 * (half - 2)),
+                "frequency": float(run.turns[i]) / (2 * (half - 1)),
                 "end": float(run.late_high[i, 0]),
             }
             if seed == 0 and spec["law"] == "uniform":
@@ -92,7 +92,7 @@ def grid(spec: RunSpec) -> list[Row]:
                 "seed": seed,
                 "diverged": bool(run.diverged[i]),
                 "converged": bool(run.late_high[i, 0] < 1e-9 * run.high[i, 0]),
-                "frequency": float(run.turns[i]) / (2 * (window - 2)),
+                "frequency": float(run.turns[i]) / (2 * (window - 1)),
                 "late_high": float(run.late_high[i, 0]),
                 "start": float(first[i]),
             }
@@ -109,7 +109,13 @@ def function_class(spec: RunSpec) -> list[Row]:
     # y has an exact fit: the least-norm solution of Z x = y is a minimiser with value 0
     solution = np.stack([np.linalg.lstsq(Z[i], y[i], rcond=None)[0] for i in range(len(Z))])
     top = np.stack([np.linalg.svd(Z[i])[2][0] for i in range(len(Z))])
-    direction = start / np.linalg.norm(start, axis=1, keepdims=True)
+    free = np.stack(
+        [stream(f"direction-{spec['law']}", seed).standard_normal(_COLUMNS) for seed in spec.seeds]
+    )
+    direction = free / np.linalg.norm(free, axis=1, keepdims=True)
+    # one residual: the slope r clipped to [-1, 1], left and right of where the quadratic ends
+    scalar, h = Huber(np.ones((1, 1)), np.zeros(1)), 1e-6
+    left, here, right = (float(scalar.subgradient(np.array([r]))[0]) for r in (1 - h, 1.0, 1 + h))
 
     def steepness(base: np.ndarray, way: np.ndarray, distance: float) -> np.ndarray:
         change = f.subgradient(base + distance * way) - f.subgradient(base)
@@ -132,6 +138,8 @@ def function_class(spec: RunSpec) -> list[Row]:
             "pairs": len(ratios),
             "worst": float(worst[i]),
             "attained": float(attained[i]),
+            "second_left": (here - left) / h,
+            "second_right": (right - here) / h,
             "minimum": float(least[i]),
             "growth_spread": float(np.ptp(growth[:, i]) / growth[:, i].mean()),
         }

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.toy_lasso_orbit import _experiments, _figures, _judgement
 from nonsmooth.claims.toy_lasso_orbit._experiments import CHUNKS, DTYPES, PRODUCTS, SIZES
+from nonsmooth.errors import InputError
 from nonsmooth.findings import Drawing, Part
 from nonsmooth.runs import RunSpec
 
@@ -34,14 +35,14 @@ class ToyLassoOrbit(Claim):
         Setting(
             "stepsize",
             0.01,
-            "the worked example's step; only the product α λ1 matters",
+            "the worked example's step; only the product α λ1 (at least 0.001) matters",
             low=1e-6,
             high=1e3,
         ),
         Setting(
             "strength",
             1.0,
-            "the worked example's l1; only the product α λ1 matters",
+            "the worked example's λ1; only the product α λ1 (at least 0.001) matters",
             low=1e-6,
             high=1e6,
         ),
@@ -76,15 +77,14 @@ class ToyLassoOrbit(Claim):
         ),
         Part(
             "cause-kink",
-            "“for any non-zero learning rate”: no constant step lets the method converge on the kinked "
-            "penalty.",
+            "“The sequence {βt} described in the previous proposition does not converge” (Proposition B.2), "
+            "for any constant step: what is special about the kink.",
             "Supported if the kinked penalty fails to converge at every α λ1 from 1e-3 to 10, the twin of "
             "width d converges exactly where α λ1 < 2 d (every tested width and step), and a diminishing "
             "step converges on the kinked one; not supported if the twin fails to converge at its smallest "
             "steps too; else undecided.",
             least_n=200,
-            comparisons=1,
-            twin="|x| rounded over widths 0.01, 0.1, 1 (C1,1, L = l1/d); diminishing steps α/(1+t)^0.5",
+            twin="|x| rounded over widths 0.01, 0.1, 1 (C1,1, L = λ1/d); diminishing steps α/(1+t)^0.5",
         ),
     )
     notes = (
@@ -92,18 +92,24 @@ class ToyLassoOrbit(Claim):
         "both signs. It fails for every start, P = 1 included (b0 = α λ1/2: +, -, +, ...). The proof (eq. "
         "14) shows it for one N per entry.",
         "One N for all entries needs a common parity: floor(|b0[k]|/(α λ1)) + [b0[k] < 0] must be even for "
-        "all k or odd for all k, which independent entries satisfy with probability 2^(1-P). Smallest "
-        "counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): at every N one entry is positive and the other "
+        "all k or odd for all k, which independent entries satisfy with probability 2^(1-P). A smallest "
+        "counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): at every N ≥ 1 one entry is positive and the other "
         "negative.",
-        "Smallest repair: let γk lie in (-α λ1, α λ1) without 0 and depend on N; then for every N ≥ N0 "
+        "A repair: let γk lie in (-α λ1, α λ1) without 0 and depend on N; then for every N ≥ N0 "
         "entry k is γk at even m and γk - sign(γk) α λ1 at odd m.",
-        "“Never exactly zero” is no mark of a kink by itself: over the reals gradient descent on the smooth "
-        "twin never reaches 0 in finite time either (b shrinks by the factor 1 - α λ1/d). What the kink "
-        "adds is that it does not even approach it.",
+        "“Never exactly zero” is no mark of a kink by itself: over the reals, for almost every start and "
+        "α λ1 ≠ d, gradient descent on the smooth twin does not reach 0 in finite time either (b shrinks by "
+        "the factor 1 - α λ1/d). What the kink adds is that no step is small enough to approach it.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
         starts, denominators = SIZES[tier]
+        product = settings["stepsize"] * settings["strength"]
+        if product < 1e-3:
+            raise InputError(
+                f"stepsize x strength = {product:g} is too small for every float32 start to be followed; "
+                "choose a product of at least 0.001"
+            )
         return [
             RunSpec(self.id, "rationals", {"largest_denominator": denominators}),
             *(RunSpec(self.id, "every-float32", {**settings, "chunk": chunk}) for chunk in range(CHUNKS)),

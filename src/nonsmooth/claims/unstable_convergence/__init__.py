@@ -47,17 +47,20 @@ class UnstableConvergence(Claim):
             "The loss does not diverge to ∞ (f convex, Lipschitz, any finite α).",
             "Holds if no run of the five families at seven steps from 0.001 to 1000 has a loss that is not "
             "finite or above its start plus 2 α L², and best − f* obeys α L²/2 + ||x_0 − x*||²/(2 α k) in "
-            "every run; one run that does not makes it differ. (liminf f ≤ f* + α L²/2 proves it: the "
-            "search could only find an error of ours.)",
+            "every run; one run that does not makes it differ. (liminf f ≤ f* + α L²/2 proves that it "
+            "cannot tend to ∞; a failure here would first be an error of ours.)",
             least_n=100,
         ),
         Part(
             "iterates",
-            "The sequence does not diverge to ∞ (“the NDGM sequence ... will not diverge to ∞ for any "
-            "finite value of α”, end of Section 4; Figure 4 says the same of eq. 10).",
+            "Proposition 5.1 read of the iterates. The paper does not say what does not diverge: of eq. 7 it "
+            "says that “the NDGM sequence for the non-differentiable, Lipschitz continuous, convex loss "
+            "function described in (7) will not diverge to ∞ for any finite value of α”, and of eq. 10 "
+            "likewise. Both are true of those functions; the proposition is about all.",
             "Differs if a convex Lipschitz function of at most two variables is found whose iterates leave "
-            "every bounded set: exact rationals, or a norm still growing by a fixed power over three "
-            "decades of k. Holds if none of the candidates does.",
+            "every bounded set, with a proof (exact rationals, or the notes) and a run whose coordinate "
+            "grows from each checkpoint to the next, by a power above 0.1 over the last decade. Holds if "
+            "none of the candidates does.",
             least_n=2,
         ),
         Part(
@@ -72,9 +75,9 @@ class UnstableConvergence(Claim):
         Part(
             "cause-non-smooth",
             "“a broader class of functions, specifically Lipschitz continuous, non-smooth convex functions”",
-            "In the two-by-two table (kinked or analytic; Lipschitz or of quadratic growth), not supported "
-            "if the outcome above and below the threshold is the same in both columns of smoothness in "
-            "every run; supported if it differs; else undecided.",
+            "In the two-by-two table (kinked or analytic; Lipschitz or of quadratic growth): not supported "
+            "if the share of runs that diverge at steps above 1 is the same for kinked and analytic in both "
+            "rows; supported if it differs in both; else undecided.",
             least_n=40,
             twin="log cosh in place of |x| (analytic, Lipschitz); x² + |x| (kinked, not Lipschitz); "
             "x² (neither)",
@@ -82,8 +85,8 @@ class UnstableConvergence(Claim):
         Part(
             "cause-lipschitz",
             "“having bounded subgradients, or satisfying equation (6)”",
-            "Supported if in the same table no Lipschitz run diverges and every run of quadratic growth "
-            "does at steps above 1; not supported if a Lipschitz run diverges; else undecided.",
+            "Supported if in the same table, at steps above 1, no Lipschitz run diverges and every run of "
+            "quadratic growth does; not supported if a Lipschitz run diverges; else undecided.",
             least_n=40,
             twin="the same table, read along growth",
         ),
@@ -93,13 +96,18 @@ class UnstableConvergence(Claim):
         "so every stable run “shows unstable convergence”. What the literature means (Cohen et al. 2021, "
         "Ahn et al. 2022) is a step above 2/sharpness together with a loss that still falls in the long run.",
         "A limit need not exist: on toy LASSO f(x_k) alternates between two values for almost every start.",
-        "Premises needed besides: for bounded iterates, that the set of minimisers is non-empty and bounded "
-        "(then the sublevel sets are, and the basic inequality keeps the sequence near them). With f = x + "
-        "|x|/2 there is no minimiser; with f = |x| + ||(x, y)|| − y the minimisers are a ray, along which "
-        "the iterates run off like k^(1/3) while the loss stays bounded.",
-        "Smallest repair of the bound: liminf f(x_k) − f* ≤ α L²/2, for the best iterate, whenever f is "
-        "bounded below. For the last of N iterates the exact worst case grows with log N (Zamani and "
-        "Glineur, SIAM J. Optim. 35(3), 2025). In one dimension α L² does bound the last iterate: one step "
+        "A premise that suffices for bounded iterates: the set of minimisers is non-empty and bounded (then "
+        "the sublevel sets are, and the basic inequality keeps the sequence near them). With f = x + |x|/2 "
+        "there is no minimiser; with f = |x| + ||(x, y)|| − y the minimisers are a ray, along which the "
+        "iterates run off while the loss stays bounded.",
+        "Proof for that f and α = 1, from (0.3, 0): after two steps 0 < |x| < 1 and r = ||(x, y)|| > 1, and "
+        "from then on |x'| = 1 − |x| (1 − 1/r) lies in (0, 1) and x changes sign at each step. y never "
+        "falls, and y' − y = x²/(r (r + y)). Were y bounded, its increments, and so x, would tend to 0; but "
+        "|x| + |x'| = 1 + |x|/r ≥ 1. So y → ∞ (like k^(1/3), for y' − y ≈ x²/(2y²)).",
+        "A repair of the bound: liminf f(x_k) − f* ≤ α L²/2, for the best iterate, whenever f is bounded "
+        "below. For the last of N iterates the exact worst case, over all functions, which may depend on N, "
+        "grows with log N (Zamani and Glineur, SIAM J. Optim. 35(3), 2025). In one dimension "
+        "α L² does bound the last iterate: one step "
         "overshoots the minimiser by at most α L.",
         "“Bounded subgradients” and eq. 6 are the same condition for a finite convex function.",
     )

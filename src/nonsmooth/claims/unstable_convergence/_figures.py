@@ -60,7 +60,7 @@ def _table(ax: Any, runs: Sequence[Row]) -> None:
         yscale="log",
         xlabel="step α",
         ylabel="late |x|, median (1e30: diverged)",
-        title="Growth decides, smoothness does not",
+        title="Growth decides divergence",
     )
 
 
