@@ -266,9 +266,16 @@ def start(tmp_path, toy_file):
 
     def start(out, delay=0.05):
         command = [sys.executable, script, out, toy_file, str(delay)]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
+        )
 
     return start
+
+
+def heed_ctrl_c() -> None:
+    """A shell starts its background jobs deaf to Ctrl-C, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("moment", ["at once", 0.0, 0.1, 0.2, 0.4, "midway"])

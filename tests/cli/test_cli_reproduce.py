@@ -155,7 +155,13 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(tmp_path, engine
     command += ["--engine", engine, "--out", str(out), "--set", "delay=0.05", "--no-page"]
     env = os.environ | {"NONSMOOTH_TOY_LOG": str(log)}
     with subprocess.Popen(
-        command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env=env,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # a shell starts its background jobs deaf to Ctrl-C, and their children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         while not log.exists() or len(log.read_text().splitlines()) < 5:
             assert running.poll() is None, running.stderr and running.stderr.read()

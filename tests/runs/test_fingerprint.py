@@ -117,14 +117,16 @@ def test_a_file_has_one_key_wherever_it_lies(files, tmp_path):
 
 
 def test_another_package_is_followed_in_its_own_files(tmp_path, monkeypatch):
-    folder = tmp_path / "theirs"
+    folder = tmp_path / "other_package"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    (folder / "claim.py").write_text("from theirs.deep import z\nfrom nonsmooth.errors import InputError")
+    (folder / "claim.py").write_text(
+        "from other_package.deep import z\nfrom nonsmooth.errors import InputError"
+    )
     (folder / "deep.py").write_text("z = 1")
     monkeypatch.syspath_prepend(tmp_path)
-    found = set(modules(ClaimSource("id", "theirs.claim:Claim")))
-    assert {"theirs.claim", "theirs.deep", "nonsmooth.errors"} <= found
+    found = set(modules(ClaimSource("id", "other_package.claim:Claim")))
+    assert {"other_package.claim", "other_package.deep", "nonsmooth.errors"} <= found
 
 
 def test_a_file_that_cannot_be_parsed(files):

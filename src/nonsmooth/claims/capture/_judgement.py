@@ -139,7 +139,7 @@ def proposition_3_1(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.NOT_JUDGED, 0, "The search was empty."), findings
     if row["broken"]:
         why = (
-            "False even for convex differentiable functions of one variable. "
+            "Proposition 3.1 is false even for convex differentiable functions of one variable. "
             "A repair: f convex and L-smooth, α ≤ 2/L."
         )
         return Ruling(part, Result.DIFFERS, row["n"], why), findings

@@ -44,7 +44,7 @@ def stepsize_map(rows: Sequence[Row]) -> Drawing:
         figure.colorbar(mesh, label="share of seeds")
     star = {"color": "white", "mec": "black", "ms": 13, "label": "the paper's point (α as in its example)"}
     ax.plot(10, 0.01, "*", **star)
-    ax.legend(loc="lower left", frameon=True, fontsize=7, facecolor="0.45", labelcolor="white")
+    ax.legend(loc="upper right", frameon=True, fontsize=7, facecolor="0.45", labelcolor="white")
     ax.grid(False)
     ax.set(
         xscale="log",

@@ -66,10 +66,11 @@ def _draw_example(ax: Any, rows: Sequence[Row]) -> None:
             range(len(path)), path, lw=1.0, marker=marker, ms=3, color=colour, label=f"λ1 = {row['l1']:g}"
         )
     ax.axvline(DRAWN, color="0.4", ls=":", lw=1)
-    ax.text(DRAWN + 2, 2.2, "α = 0.01 → 0.001", fontsize=8, color="0.3")
+    for row in drawn[:1]:  # drawn rows are of the second stage, whose step is a tenth of the first's
+        text = f"α = {10 * row['stepsize']:g} → {row['stepsize']:g}"
+        ax.text(DRAWN + 8, 0.9, text, fontsize=8, color="0.3", va="top", transform=ax.get_xaxis_transform())
     ax.set(
         yscale="log",
-        ylim=(3e-4, 4),
         xlabel=f"step (first {DRAWN} of each stage)",
         ylabel="‖b‖₁ (float64)",
         title="The paper's example: LASSO, constant step",
@@ -84,7 +85,7 @@ def _draw_controls(ax: Any, rows: Sequence[Row]) -> None:
     for row in twins:
         colour, marker, shift = (COLOURS[0], "o", -0.14) if row["l1"] == 1 else (COLOURS[1], "x", 0.14)
         at = names.index(row["name"]) + shift
-        value = max(row["norm_high"], 1e-9)
+        value = min(max(row["norm_high"], 1e-9), 1e9)
         label = f"λ1 = {row['l1']:g}" if row["name"] == names[0] else None
         ax.plot([1e-9, value], [at, at], color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
         ax.plot(value, at, marker, color=colour, ms=5, label=label)
@@ -92,10 +93,9 @@ def _draw_controls(ax: Any, rows: Sequence[Row]) -> None:
     ax.invert_yaxis()
     ax.set(
         xscale="log",
-        xlim=(5e-10, 20),
         ylabel="penalty and step",
-        xlabel="final ‖b‖₁ (1e-9 stands for less)",
-        title="The controls, α = 0.01",
+        xlabel="final ‖b‖₁ (1e-9 stands for less, 1e9 for more)",
+        title="The controls, likewise",
     )
     if twins:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
