@@ -80,6 +80,11 @@ class Judgement:
     rulings: Sequence[Ruling]
     findings: Sequence[Finding]
 
+    @classmethod
+    def of(cls, *answers: tuple[Ruling, Sequence[Finding]]) -> Judgement:
+        """From one (ruling, its findings) a part, as the functions that judge a part return them."""
+        return cls([ruling for ruling, _ in answers], [finding for _, found in answers for finding in found])
+
 
 class Claim(ABC):
     """Base of every claim: a subclass in its own file or folder fills in the attributes and four methods.

@@ -79,7 +79,7 @@ def _encode(figure: Figure, stem: str) -> tuple[bytes, bytes]:
     with style(), mpl.rc_context(options):
         figure.savefig(svg, format="svg", metadata={"Date": None, "Title": stem}, facecolor="white")
         # The layout is the dear part of saving and is done; a second one would only move things.
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
         try:
             figure.savefig(
                 pdf, format="pdf", metadata={"CreationDate": None, "Title": stem}, facecolor="white"

@@ -115,13 +115,10 @@ class Capture(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.figure_1(rows),
             _judgement.proposition_3_1(rows),
             _judgement.cause_not_gd(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:

@@ -134,16 +134,13 @@ class HuberLoss(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.no_divergence(rows),
             _judgement.oscillation(rows),
             _judgement.non_smooth(rows),
             _judgement.growth(rows),
             _judgement.cause_non_smooth(rows),
             _judgement.cause_bounded_slope(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:

@@ -144,15 +144,12 @@ class LassoParadox(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.larger_norm(rows),
             _judgement.printed_numbers(rows),
             _judgement.other_data(rows),
             _judgement.cause_subgradient(rows),
             _judgement.cause_kink(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:

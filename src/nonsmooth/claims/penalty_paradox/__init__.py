@@ -129,14 +129,11 @@ class PenaltyParadox(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.printed_orbits(rows),
             _judgement.larger_norm(rows),
             _judgement.cause_step(rows),
             _judgement.cause_kink(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:

@@ -135,14 +135,11 @@ class ToyLassoOrbit(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.non_zero(rows),
             _judgement.orbit(rows),
             _judgement.formula_8(rows),
             _judgement.cause_kink(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:

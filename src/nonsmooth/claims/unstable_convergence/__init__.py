@@ -137,15 +137,12 @@ class UnstableConvergence(Claim):
         return experiments[spec.experiment](spec)
 
     def judge(self, rows: Sequence[Row]) -> Judgement:
-        answers = [
+        return Judgement.of(
             _judgement.loss(rows),
             _judgement.iterates(rows),
             _judgement.bound(rows),
             _judgement.cause_non_smooth(rows),
             _judgement.cause_lipschitz(rows),
-        ]
-        return Judgement(
-            [ruling for ruling, _ in answers], [finding for _, found in answers for finding in found]
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
