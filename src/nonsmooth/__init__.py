@@ -1,4 +1,4 @@
-"""nonsmooth: where non-differentiability matters in training, and what to do about it.
+"""nonsmooth: where non-differentiability matters in training, and where it is blamed for something else.
 
 Submodules and names are imported when first used, so that ``import nonsmooth`` costs nothing::
 

@@ -140,11 +140,11 @@ def test_the_order_of_ids_does_not_matter(run, other, tmp_path):
         ({"tier": "huge"}, "quick, laptop, paper"),
         ({"engine": "dask"}, "inline, processes"),
         ({"engine": "processes", "jobs": 0}, "1 to 1024"),
-        ({"settings": {"delay": -1}}, "allowed: 0 to 10"),
+        ({"settings": {"delay": -1}}, "toy-mean: delay = -1 is out of range; allowed: 0 to 10"),
         ({"settings": {"delay": "fast"}}, "not a finite number"),
         ({"settings": {"kind": "cauchy"}}, "uniform, normal"),
         ({"settings": {"width": 1}}, "no claim asked for has a setting 'width'"),
-        ({"over": "shift=0,99"}, "allowed: -10 to 10"),
+        ({"over": "shift=0,99"}, "toy-mean: shift = 99.0 is out of range; allowed: -10 to 10"),
         ({"over": "shift"}, "give NAME=log"),
         ({"over": "runs=1,2"}, "'runs' is given twice"),
         ({"data": "x.npz"}, "none of toy-mean takes a data set"),
@@ -205,6 +205,7 @@ def test_a_users_data_reaches_the_workers(run, other, toy_file, tmp_path, engine
     entry = outcome.ledger.claims[0]
     assert entry["findings"][0]["measured"] == "[4, 2]"
     assert entry["settings"]["data"] == f"file:{entry['data']['sha256']}"
+    assert (entry["data"]["name"], entry["claim_file"]) == ("mine.csv", other.name)
     assert outcome.ledger.claims[1]["data"] is None
     assert (
         rebuild(tmp_path / "out", [other, *_toy(outcome)]).rows_by_claim.keys()

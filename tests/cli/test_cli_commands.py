@@ -48,6 +48,17 @@ def test_show_a_claim_of_ones_own():
     text = call("show", "toy-mean", "--claims", TOY).stdout
     for words in (data["statement"], "draws = 1000 (allowed: 1 to 100000)", "Control: normal", "n >= 4"):
         assert words in text
+    assert data["command"] == f"nonsmooth reproduce toy-mean --claims {TOY}"
+    assert data["command"] in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [("", "shift = 0.0: none"), (", low=-1", "at least -1)"), (", high=1", "at most 1)")],
+)
+def test_show_says_only_the_limits_that_there_are(tmp_path, limits, words):
+    file = variant(tmp_path, (', "none is stated", low=-10.0, high=10.0', f', "none is stated"{limits}'))
+    assert words in call("show", "toy-mean", "--claims", file).stdout
 
 
 def test_show_prints_brackets_as_they_are(tmp_path):
@@ -81,7 +92,9 @@ def test_report_makes_the_same_page_and_figures_again(copied):
 
 def test_report_without_the_runs_is_refused(copied, tmp_path):
     assert_refused(call("report", "--out", tmp_path / "nowhere"))
-    assert_refused(call("report", "--out", copied))  # the claim's file is not given
+    refused = call("report", "--out", copied)
+    assert_refused(refused)
+    assert "--claims toy_claim.py" in refused.stderr
     (copied / "store.sqlite").unlink()
     assert_refused(call("report", "--out", copied, "--claims", TOY))
     assert not (copied / "store.sqlite").exists()
@@ -122,8 +135,17 @@ def test_clean_of_one_claim_keeps_the_rest(copied):
     data = strict_json(call("clean", "--out", copied, "--claim", "toy-mean", "--yes", "--json").stdout)
     assert data["removed_runs"] == 6
     assert (copied / "ledger.json").exists()
-    again = strict_json(call("clean", "--out", copied, "--claim", "toy-mean", "--yes", "--json").stdout)
-    assert again["removed_runs"] == 0
+    known = call("clean", "--out", copied, "--claim", inventory()[0].id, "--yes", "--json")
+    assert strict_json(known.stdout)["removed_runs"] == 0
+
+
+def test_clean_of_a_claim_that_is_nowhere_is_refused(copied):
+    before = contents(copied)
+    result = call("clean", "--out", copied, "--claim", "toy-meen", "--yes")
+    assert_refused(result)
+    assert "has those of: toy-mean; did you mean 'toy-mean'?" in result.stderr
+    assert "`nonsmooth list`" in call("clean", "--out", copied, "--claim", "nope", "--yes").stderr
+    assert contents(copied) == before
 
 
 def test_clean_removes_a_corrupt_store(copied):

@@ -19,6 +19,8 @@ def now(monkeypatch):
     ("expected", "seconds", "done", "left"),
     [
         (None, 0.0, 20, None),  # nothing ran yet and nothing is known: no guess
+        (None, 10.0, 21, None),  # one of forty: too few to tell
+        (None, 10.0, 22, 190.0),
         (None, 10.0, 40, 10.0),  # 20 of 40 in 10 s; the 20 stored ones took no time
         (30.0, 0.0, 20, 30.0),  # what earlier calls took
         (30.0, 10.0, 40, 15.0),  # half way: half each, 10 s by speed and 20 s by the record

@@ -1,16 +1,19 @@
 """`nonsmooth reproduce`: what it writes, says and leaves with."""
 
+import html
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from calling import FAST, TOY, call, errors_in, strict_json, variant
+from calling import FAST, ID, TOY, call, errors_in, strict_json, variant
 
-from nonsmooth.claims import TIERS
+from nonsmooth.claims import TIERS, built, inventory
 from nonsmooth.cli import _options
+from nonsmooth.cli._verdicts import headline
 
 WRITES = ("store.sqlite", "ledger.json", "runs.parquet", "report.html", "figures")
 DRAW = "        figure, axes = canvas(1)\n"
@@ -66,6 +69,59 @@ def test_set_and_over_reach_the_claim(tmp_path):
     claim = strict_json(call("reproduce", "toy-mean", *FAST, *options).stdout)["claims"][0]
     assert claim["settings"]["draws"] == 500
     assert [point["result"] for point in claim["sweep"]] == ["holds", "differs"]
+
+
+def test_the_swept_values_stand_on_the_page(tmp_path):
+    result = call("reproduce", "toy-mean", *FAST, "--over", "shift=0,0.2,0.35", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "report.html").read_text()
+    table = page[page.index('<table class="plain sweep">') :]
+    rows = re.findall(r"<tr.*?</tr>", table[: table.index("</table>")], re.DOTALL)[1:]
+    said = [" ".join(re.sub("<[^>]+>", " ", row).split()) for row in rows]
+    assert [words.split()[:-1] for words in said] == [
+        ["used", "above", "0", "holds", "undecided", "holds"],
+        ["0.2", "differs", "undecided", "differs"],
+        ["0.35", "differs", "undecided", "differs"],
+    ]
+    again = "reproduce toy-mean --tier quick --claims toy_claim.py --set delay=0.0 --set runs=6"
+    assert f"nonsmooth {again} --over shift=0.0,0.2,0.35" in page
+
+
+def test_the_page_names_the_users_data_by_its_file(tmp_path):
+    file = variant(tmp_path, (ID, f"{ID}    accepts_data = True\n"), name="my claim.py")
+    (tmp_path / "my data.csv").write_text("1,2,3\n2,1,4\n3,5,9\n0,7,2\n")
+    options = ("--data", tmp_path / "my data.csv", "--out", tmp_path / "out", "--json")
+    result = call("reproduce", "toy-mean", "--claims", file, *FAST[2:], *options)
+    (entry,) = strict_json(result.stdout)["claims"]
+    assert entry["data"]["name"] == "my data.csv"
+    assert entry["settings"]["data"] == f"file:{entry['data']['sha256']}"
+    assert entry["claim_file"] == "my claim.py"
+    page = html.unescape((tmp_path / "out" / "report.html").read_text())
+    assert "--claims 'my claim.py' --data 'my data.csv' --set" in page
+    assert f"my data.csv (SHA-256 {entry['data']['sha256'][:16]}" in page
+    assert str(tmp_path) not in page
+
+
+def test_completion_offers_what_can_be_run():
+    offered = {
+        name: [item.value for item in getattr(_options, name)(None, None, "")]
+        for name in ("complete_ids", "complete_built")
+    }
+    assert sorted(offered["complete_built"]) == sorted(built())
+    assert set(offered["complete_ids"]) == {*built(), *(entry.id for entry in inventory())}
+
+
+@pytest.mark.parametrize(
+    ("ruling", "line"),
+    [
+        ({"region": "alpha > 1", "why": "It does. And more."}, "It does. And more."),
+        ({"region": "alpha > 1", "why": "It does.  " + "And so on. " * 30}, "It does."),
+        ({"region": "alpha > 1", "why": ""}, ""),
+    ],
+)
+def test_the_closing_table_gives_the_reason_and_never_a_bare_region(ruling, line):
+    rulings = [{"answer": "holds", "why": "not this one"}, {"answer": "differs", **ruling}]
+    assert headline({"result": "differs", "rulings": rulings}) == line
 
 
 @pytest.mark.parametrize(

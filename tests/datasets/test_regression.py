@@ -79,3 +79,10 @@ def test_missing_file_and_unknown_name_are_named(tmp_path) -> None:
         read_regression(tmp_path / "none.npz")
     with pytest.raises(InputError, match="'file:0'"):
         registered("file:0")
+
+
+def test_a_data_set_says_where_it_is_from(tmp_path) -> None:
+    (tmp_path / "a b.csv").write_text("1,2\n3,4\n5,7\n")
+    read = read_regression(tmp_path / "a b.csv")
+    assert (read.source, read.name) == ("a b.csv", f"file:{read.sha256}")
+    assert registered("diabetes").source == "diabetes"

@@ -33,6 +33,15 @@ def test_fewer_runs_than_the_rule_demands_decide_nothing() -> None:
     assert _verdict(n=4).attribution is Attribution.UNDECIDED
 
 
+def test_a_ruling_that_decides_nothing_keeps_its_reason() -> None:
+    rulings = [
+        Ruling("first", Result.NOT_JUDGED, 0, "Nothing is printed."),
+        Ruling("cause", Attribution.UNDECIDED, 1, "No twin."),
+    ]
+    verdict = assemble(PARTS, rulings, [])
+    assert (verdict.rulings[0], verdict.rulings[2]) == tuple(rulings)
+
+
 def test_a_silent_part_is_not_judged() -> None:
     verdict = assemble(PARTS, [Ruling("first", Result.HOLDS, 10, "")], [])
     assert [r.answer for r in verdict.rulings] == [Result.HOLDS, Result.NOT_JUDGED, Attribution.UNDECIDED]

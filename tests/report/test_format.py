@@ -6,11 +6,12 @@ import doctest
 
 import pytest
 
+from nonsmooth.findings import _sentence, first_sentence
 from nonsmooth.report import _figures, _format, _view
-from nonsmooth.report._format import duration, first_sentence, inline, interval, number, value
+from nonsmooth.report._format import duration, inline, interval, number, value
 
 
-@pytest.mark.parametrize("module", [_figures, _format, _view], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [_figures, _format, _sentence, _view], ids=lambda module: module.__name__)
 def test_examples(module: object) -> None:
     outcome = doctest.testmod(module)  # pyright: ignore[reportArgumentType]
     assert outcome.attempted > 0

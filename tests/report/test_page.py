@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from nonsmooth.claims import reproduce
 from nonsmooth.errors import InputError
 from nonsmooth.report import SavedFigure, render_page, write_page
 
@@ -275,13 +276,14 @@ def test_the_sweep_shows_each_value_and_marks_the_one_used(ledger: dict, known: 
         ),
         (
             {
-                "sweep": {
-                    "name": "steps",
-                    "values": [{"value": 1, "result": "holds"}, {"value": 2.5, "result": "holds"}],
-                }
+                "sweep": [
+                    {"setting": "steps", "value": 1, "result": "holds"},
+                    {"setting": "steps", "value": 2.5, "result": "holds"},
+                ]
             },
             "nonsmooth reproduce huber --tier quick --over steps=1,2.5",
         ),
+        ({"claim_file": "my claim.py"}, "nonsmooth reproduce huber --tier quick --claims 'my claim.py'"),
     ],
 )
 def test_the_command_that_reruns_a_claim(ledger: dict, known: dict, change: dict, command: str) -> None:
@@ -290,6 +292,29 @@ def test_the_command_that_reruns_a_claim(ledger: dict, known: dict, change: dict
     assert f"Run it again {command} Copy" in text
     if "data" in change:
         assert "my data.npz (SHA-256 abababababababab…)" in text
+
+
+def _keys(rows: list[dict[str, Any]]) -> set[str]:
+    """The fields that every row has; that no row has others is asserted."""
+    assert rows
+    assert all(set(row) == set(rows[0]) for row in rows)
+    return set(rows[0])
+
+
+def test_the_sample_has_the_shape_that_reproduce_writes(ledger: dict, tmp_path: Path) -> None:
+    toy = Path(__file__).parents[1] / "toys" / "toy_claim.py"
+    settings = {"runs": 6, "delay": 0}
+    options: dict[str, Any] = {"engine": "inline", "settings": settings, "claim_files": [toy]}
+    (entry,) = reproduce(["toy-mean"], out=tmp_path, over="shift=0,1", **options).ledger.claims
+    claims = ledger["claims"]
+    assert _keys(claims) == set(entry)
+    for field in ("rulings", "findings", "unstated"):
+        assert _keys([row for claim in claims for row in claim[field]]) == _keys(entry[field]), field
+    points = [point for claim in claims for point in claim["sweep"]]
+    assert _keys(points) == _keys(entry["sweep"])
+    for field in ("rulings", "findings"):
+        mine, theirs = ([row for point in each for row in point[field]] for each in (points, entry["sweep"]))
+        assert _keys(mine) == _keys(theirs), field
 
 
 def test_the_head_says_tier_version_date_hardware_and_digest(ledger: dict, known: dict) -> None:

@@ -31,6 +31,8 @@ Row = dict[str, Any]
 class Setting:
     """Something the paper leaves unstated: the value chosen, its allowed range, and why.
 
+    What the paper prints is no setting: a claim about it would no longer be the paper's.
+
     Args:
         name: as used by ``--over NAME=...`` and in ``runs``' settings.
         default: the value chosen.

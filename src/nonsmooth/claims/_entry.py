@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nonsmooth.claims._claim import Claim
@@ -31,7 +32,7 @@ def entry_of(
     plan: Plan, cases: Sequence[Case], verdicts: Sequence[Verdict], seconds: float
 ) -> dict[str, Any]:
     """A claim's entry in the ledger: the first case is the claim as asked for, the rest its sweep."""
-    claim, settings = cases[0].claim, cases[0].settings
+    claim, source, settings = cases[0].claim, cases[0].source, cases[0].settings
     data = plan.dataset if takes_data(claim) else None
     entry = {
         "id": claim.id,
@@ -40,7 +41,8 @@ def entry_of(
         "tier": plan.tier,
         **verdicts[0].as_dict(),
         "settings": settings,
-        "data": None if data is None else {"name": data.name, "sha256": data.sha256},
+        "data": None if data is None else {"name": data.source, "sha256": data.sha256},
+        "claim_file": Path(source.place).name if source.kind == "file" else None,
         "unstated": [
             {"name": s.name, "value": settings[s.name], "default": s.default, "why": s.why}
             for s in claim.unstated

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nonsmooth.errors import InputError
-from nonsmooth.runs import canonical_json
-from nonsmooth.runs._parquet import atomic
+from nonsmooth.runs import atomic, canonical_json
 
 __all__ = ["Ledger", "compare", "strict"]
 

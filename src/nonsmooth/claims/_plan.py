@@ -5,7 +5,8 @@ Each claim becomes one or more *cases*: its settings as they are, and one case a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,15 @@ def _known_somewhere(name: str, claims: Mapping[str, Claim]) -> None:
         raise InputError(f"no claim asked for has a setting {name!r}; they have: {listed}")
 
 
+@contextlib.contextmanager
+def _refusals_name(claim: str) -> Iterator[None]:
+    """Several claims may have a setting of one name, with other limits: say whose refuses."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{claim}: {error}") from None
+
+
 def make_plan(
     sources: Mapping[str, ClaimSource],
     tier: str,
@@ -115,19 +125,22 @@ def make_plan(
         register(plan.dataset)  # judging and drawing happen in this process
     for name, claim in claims.items():
         mine = {setting.name for setting in claim.unstated}
-        own = claim.settings({each: value for each, value in settings.items() if each in mine})
+        with _refusals_name(name):
+            own = claim.settings({each: value for each, value in settings.items() if each in mine})
         if plan.dataset is not None and takes_data(claim):
             own["data"] = plan.dataset.name
         choices: dict[Value | None, dict[str, Any]] = {None: own}
         if sweep and sweep.name in mine:
             for value in sweep.values:
-                checked = claim.settings({sweep.name: value})[sweep.name]
+                with _refusals_name(name):
+                    checked = claim.settings({sweep.name: value})[sweep.name]
                 choices[checked] = {**own, sweep.name: checked}
         try:
-            plan.cases[name] = [
-                Case(claim, sources[name], values, specs_of(claim, plan.tier, values), value)
-                for value, values in choices.items()
-            ]
+            with _refusals_name(name):
+                plan.cases[name] = [
+                    Case(claim, sources[name], values, specs_of(claim, plan.tier, values), value)
+                    for value, values in choices.items()
+                ]
         except InputError:
             raise
         except Exception as error:  # one claim's own fault must not lose the others

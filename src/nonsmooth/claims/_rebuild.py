@@ -8,7 +8,7 @@ from pathlib import Path
 from nonsmooth.claims._claim import Claim, Row
 from nonsmooth.claims._ledger import Ledger
 from nonsmooth.claims._plan import specs_of
-from nonsmooth.claims._registry import source_of
+from nonsmooth.claims._registry import built, source_of, sources_in
 from nonsmooth.claims._reproduce import Outcome
 from nonsmooth.errors import InputError
 from nonsmooth.runs import Store, load_claim
@@ -34,10 +34,16 @@ def rebuild(out: str | Path, claim_files: Sequence[str | Path] = ()) -> Outcome:
         raise InputError(
             f"there is no store.sqlite in {str(folder)!r}; run `nonsmooth reproduce --out {folder}` first"
         )
+    own = sources_in(claim_files)
     with Store(folder / "store.sqlite") as store:
         for entry in ledger.claims:
             name = entry["id"]
-            claims[name] = load_claim(source_of(name, claim_files))
+            if name not in own and name not in built():
+                file = entry.get("claim_file") or "FILE.py"
+                raise InputError(
+                    f"claim {name!r} is not known; if it is your own, give its file with --claims {file}"
+                )
+            claims[name] = load_claim(own[name] if name in own else source_of(name))
             rows[name] = []
             for spec in specs_of(claims[name], entry["tier"], entry["settings"]):
                 kept = store.latest(spec.id)

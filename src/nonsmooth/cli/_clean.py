@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -64,6 +65,7 @@ def _whole(out: Path, yes: bool, as_json: bool) -> None:
 
 
 def _one(out: Path, claim: str, yes: bool, as_json: bool) -> None:
+    from nonsmooth.claims import built, inventory
     from nonsmooth.runs import Store
 
     path = out / "store.sqlite"
@@ -71,6 +73,15 @@ def _one(out: Path, claim: str, yes: bool, as_json: bool) -> None:
         raise InputError(f"{str(out)!r} holds no store.sqlite; give the folder that reproduce wrote to")
     with contextlib.closing(Store(path)) as store:
         before = store.count()
+        stored = store.claims()
+        known = dict.fromkeys([*stored, *(entry.id for entry in inventory()), *built()])
+        if claim not in known:
+            near = get_close_matches(claim, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; `nonsmooth list` shows all"
+            raise InputError(
+                f"claim {claim!r} is not known and has no runs in {str(path)!r}, "
+                f"which has those of: {', '.join(stored) or 'none'}{hint}"
+            )
         if _agreed(yes, f"Remove the stored runs of {claim} from {out}?"):
             store.clear(claim)
         removed = before - store.count()

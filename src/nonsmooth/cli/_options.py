@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["TIERS", "claim_files_option", "complete_ids", "json_option", "out_option"]
+__all__ = ["TIERS", "claim_files_option", "complete_built", "complete_ids", "json_option", "out_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,13 +20,19 @@ def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     """Shell completion of a claim's id, with its summary beside it."""
     from click.shell_completion import CompletionItem
 
-    from nonsmooth.claims import inventory
+    from nonsmooth.claims import built, inventory
 
-    return [
-        CompletionItem(entry.id, help=entry.summary)
-        for entry in inventory()
-        if entry.id.startswith(incomplete)
-    ]
+    summaries = dict.fromkeys(built(), "") | {entry.id: entry.summary for entry in inventory()}
+    order = dict.fromkeys([*(entry.id for entry in inventory()), *built()])
+    return [CompletionItem(id, help=summaries[id]) for id in order if id.startswith(incomplete)]
+
+
+def complete_built(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """The same of the claims that can be run."""
+    from nonsmooth.claims import built
+
+    runnable = set(built())
+    return [item for item in complete_ids(ctx, param, incomplete) if item.value in runnable]
 
 
 def json_option(function: F) -> F:

@@ -20,6 +20,8 @@ __all__ = ["progress"]
 
 # A log wants a sign of life, not a line for every run.
 _SECONDS_BETWEEN_LINES = 5.0
+# The first few runs say little about the others: before this share is done, no speed is reckoned.
+_ENOUGH = 0.05
 
 
 @contextlib.contextmanager
@@ -38,7 +40,8 @@ class _Clock:
     """Seconds gone and an estimate of those left.
 
     Stored runs are done but took no time, so they do not count in the speed. The first estimate is what
-    earlier calls took, where that is known; as the runs come in, their own speed takes its place.
+    earlier calls took, where that is known; as the runs come in, their own speed takes its place. Where
+    it is not known, there is none until a twentieth of the runs is done.
     """
 
     def __init__(self, planned: Planned) -> None:
@@ -52,7 +55,7 @@ class _Clock:
     def left(self, done: int) -> float | None:
         todo, fresh = self.planned.total - self.planned.cached, done - self.planned.cached
         share = fresh / todo if todo else 1.0
-        by_speed = None if fresh == 0 else self.elapsed * (1 - share) / share
+        by_speed = None if share < _ENOUGH else self.elapsed * (1 - share) / share
         if self.planned.expected is None or share == 1.0:
             return by_speed
         by_record = max(self.planned.expected - self.elapsed, 0.0)
@@ -137,7 +140,8 @@ class _Lines:
         if not last and now - self.spoken < _SECONDS_BETWEEN_LINES:
             return
         self.spoken = now
-        left = "" if last else f", {_in_words(clock.left(event.done))}"
+        estimate = None if last else clock.left(event.done)
+        left = "" if estimate is None else f", {_in_words(estimate)}"
         self.write(
             f"{event.done} of {event.total} ({event.done / event.total:.0%}), {clock.elapsed:.0f} s{left}"
         )

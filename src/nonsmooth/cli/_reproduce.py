@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nonsmooth.cli._codes import BAD_INPUT, FAILED_AS_ASKED, INTERNAL
-from nonsmooth.cli._options import TIERS, claim_files_option, complete_ids, json_option, out_option
+from nonsmooth.cli._options import TIERS, claim_files_option, complete_built, json_option, out_option
 from nonsmooth.cli._progress import progress
 from nonsmooth.cli._publish import publish
 from nonsmooth.cli._verdicts import fail_words, matches, verdict_table
@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 
 @click.command("reproduce")
-@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=complete_ids)
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=complete_built)
 @click.option(
     "--tier", type=click.Choice(TIERS), default="quick", show_default=True, help="How large the runs are."
 )
@@ -65,6 +65,8 @@ def command(
     """Run claims (all built, or those named), judge, draw them.
 
     Finished runs are kept in DIR/store.sqlite: stop with Ctrl-C at any time, the same command resumes.
+    Ledger and page of DIR are rewritten with the claims of this call only; for some claims apart, give
+    them another --out.
     """
     words = fail_words(fail_on)
     settings = _settings(pairs)

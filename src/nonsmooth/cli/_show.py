@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ def command(claim_id: str, claim_files: tuple[Path, ...], as_json: bool) -> None
         facts["built"] = False
     else:
         facts |= _describe(load(claim_id, claim_files))
+        facts["command"] = _command(claim_id, claim_files)
     if as_json:
         emit(facts)
     else:
@@ -65,11 +68,29 @@ def _describe(claim: Claim) -> dict[str, Any]:
     }
 
 
+def _command(claim_id: str, claim_files: Sequence[Path]) -> str:
+    """What a reader types to run the claim; one of the user's needs its file, as it was given here."""
+    from nonsmooth.claims import source_of
+
+    source, words = source_of(claim_id, claim_files), ["nonsmooth", "reproduce", claim_id]
+    if source.kind == "file":
+        mine = [file for file in claim_files if str(file.expanduser().resolve()) == source.place]
+        words += ["--claims", str(mine[0])]
+    return shlex.join(words)
+
+
 def _allowed(setting: Setting) -> str:
+    """The allowed values in words; empty where there is no limit."""
     if setting.choices:
         return ", ".join(setting.choices)
-    ends = ("any" if end is None else f"{end:g}" for end in (setting.low, setting.high))
-    return " to ".join(ends)
+    if setting.low is None:
+        return "" if setting.high is None else f"at most {setting.high:g}"
+    return f"at least {setting.low:g}" if setting.high is None else f"{setting.low:g} to {setting.high:g}"
+
+
+def _setting_line(setting: dict[str, Any]) -> str:
+    allowed = f" (allowed: {setting['allowed']})" if setting["allowed"] else ""
+    return f"{setting['name']} = {setting['default']}{allowed}: {setting['why']}"
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -95,9 +116,9 @@ def _print(facts: dict[str, Any]) -> None:
         section(f"Part {part['name']} ({part['asks']})", part["statement"], rule, *twin)
     section(
         "Unstated, and chosen here",
-        *(f"{s['name']} = {s['default']} (allowed: {s['allowed']}): {s['why']}" for s in facts["unstated"]),
+        *map(_setting_line, facts["unstated"]),
     )
     section("Notes", *facts["notes"])
     batches = ", ".join(f"{tier} {count}" for tier, count in facts["batches"].items())
-    section("Run it", f"nonsmooth reproduce {facts['id']}", f"batches of runs: {batches}")
+    section("Run it", facts["command"], f"batches of runs: {batches}")
     say(*lines)

@@ -57,10 +57,12 @@ def matches(claims: Sequence[Mapping[str, Any]], words: set[str]) -> list[str]:
 
 
 def headline(claim: Mapping[str, Any]) -> str:
-    """One line on why: that of the first ruling which decided the result, its region if it has one."""
+    """One line on why: that of the first ruling which decided the result, cut to a sentence if long."""
+    from nonsmooth.findings import brief
+
     for ruling in claim.get("rulings", ()):
         if ruling["answer"] == claim["result"]:
-            return " ".join((ruling.get("region") or ruling["why"]).split())
+            return brief(" ".join((ruling.get("why") or "").split()))
     return ""
 
 

@@ -22,12 +22,14 @@ class Dataset:
     """A regression problem: X (N, P) and y (N,), float64, each column and y with mean 0 and variance 1.
 
     ``name`` is how a run spec refers to it; ``sha256`` is of the numbers, so the same data have one name.
+    ``source`` says to a reader where they are from: a file's name without its folder. Nothing depends on it.
     """
 
     name: str
     X: np.ndarray
     y: np.ndarray
     sha256: str
+    source: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,7 +81,7 @@ def _standardised(name: str | None, X: np.ndarray, y: np.ndarray, origin: str) -
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     y = (y - y.mean()) / y.std()
     digest = hashlib.sha256(repr(X.shape).encode() + X.tobytes() + y.tobytes()).hexdigest()
-    return Dataset(name or f"file:{digest}", X, y, digest)
+    return Dataset(name or f"file:{digest}", X, y, digest, name or Path(origin).name)
 
 
 def diabetes() -> Dataset:

@@ -2,6 +2,7 @@
 
 from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
+from nonsmooth.findings._sentence import brief, first_sentence
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
 from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
 
@@ -16,8 +17,10 @@ __all__ = [
     "Share",
     "Verdict",
     "assemble",
+    "brief",
     "canvas",
     "central_range",
+    "first_sentence",
     "number",
     "printed_resolution",
     "share",

@@ -63,6 +63,11 @@ class Part:
     def asks_for_cause(self) -> bool:
         return bool(self.twin)
 
+    @property
+    def silent(self) -> Result | Attribution:
+        """The answer that decides nothing."""
+        return Attribution.UNDECIDED if self.asks_for_cause else Result.NOT_JUDGED
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -97,11 +102,10 @@ class Verdict:
 
 
 def _enough(part: Part, ruling: Ruling) -> Ruling:
-    if ruling.n >= part.least_n:
+    if ruling.n >= part.least_n or ruling.answer is part.silent:  # nothing decided needs no runs
         return ruling
-    answer = Attribution.UNDECIDED if part.asks_for_cause else Result.NOT_JUDGED
     why = f"The rule needs n >= {part.least_n}; there are {ruling.n}. On those: {ruling.why}"
-    return Ruling(part.name, answer, ruling.n, why, ruling.region)
+    return Ruling(part.name, part.silent, ruling.n, why, ruling.region)
 
 
 def assemble(parts: Sequence[Part], rulings: Iterable[Ruling], findings: Iterable[Finding]) -> Verdict:
@@ -118,8 +122,7 @@ def assemble(parts: Sequence[Part], rulings: Iterable[Ruling], findings: Iterabl
         raise ValueError(f"rulings on undeclared parts {sorted(unknown)}; declare them in `parts`")
     judged = []
     for part in parts:
-        silent = Attribution.UNDECIDED if part.asks_for_cause else Result.NOT_JUDGED
-        ruling = given.get(part.name, Ruling(part.name, silent, 0, "Not run at this tier."))
+        ruling = given.get(part.name, Ruling(part.name, part.silent, 0, "Not run at this tier."))
         if isinstance(ruling.answer, Attribution) is not part.asks_for_cause:
             raise ValueError(f"part {part.name!r} cannot be answered by {ruling.answer!r}")
         judged.append(_enough(part, ruling))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nonsmooth.errors import InputError
-from nonsmooth.runs._parquet import atomic
+from nonsmooth.runs import atomic
 
 __all__ = ["make_folder", "write_whole"]
 

@@ -9,11 +9,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["count", "duration", "first_sentence", "inline", "interval", "number", "value"]
+__all__ = ["count", "duration", "inline", "interval", "number", "value"]
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-# A full stop after one of these ends no sentence.
-_ABBREVIATIONS = ("Prop", "Sec", "Fig", "App", "Eq", "eq", "e.g", "i.e", "cf", "et al", "vs", "approx", "no")
 
 
 def number(x: float, digits: int = 4) -> str:
@@ -106,15 +104,3 @@ def inline(text: object) -> Markup:
     Markup('<code>a</code> &lt; b')
     """
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(str(text)))))
-
-
-def first_sentence(text: str) -> str:
-    """The first sentence of a text, not fooled by "Prop. B.6" or "0.5".
-
-    >>> first_sentence("Prop. B.6 holds for P = 2. It fails above.")
-    'Prop. B.6 holds for P = 2.'
-    """
-    for stop in re.finditer(r"[.!?](?=\s+[A-Z0-9“\"(])", text):
-        if not text[: stop.start()].endswith(_ABBREVIATIONS):
-            return text[: stop.end()]
-    return text.strip()

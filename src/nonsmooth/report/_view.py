@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nonsmooth._version import __version__
-from nonsmooth.findings import Attribution, Result
+from nonsmooth.findings import Attribution, Result, brief
 from nonsmooth.report._figures import slug
-from nonsmooth.report._format import first_sentence, value
+from nonsmooth.report._format import value
 
 __all__ = ["claim_view", "made_with", "tally"]
 
 _CAUSES = {str(answer) for answer in Attribution}
-# A reason longer than this is cut, in the table of verdicts, to its first sentence.
-_LINE = 220
 # What an entry of an older ledger, or one written by hand, may lack.
 _RULING = {
     "n": None,
@@ -53,8 +51,7 @@ def _reasons(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
         # The weakest part decides, so the first part with the claim's own answer is one that does.
         for ruling in claim.get("rulings", ()):
             if answer is not None and ruling["answer"] == answer:
-                why = ruling.get("why") or ""
-                short = why if len(why) <= _LINE else first_sentence(why)
+                short = brief(ruling.get("why") or "")
                 reasons.append(
                     {"cause": answer in _CAUSES, "region": ruling.get("region") or "", "why": short}
                 )
@@ -81,19 +78,20 @@ def _sweep(claim: Mapping[str, Any]) -> dict[str, Any] | None:
     if not sweep:
         return None
     names = [ruling["part"] for ruling in claim.get("rulings", ())]
-    used = (claim.get("settings") or {}).get(sweep["name"])
+    setting = sweep[0]["setting"]
+    used = (claim.get("settings") or {}).get(setting)
     points = []
     quantities: dict[tuple[str, str], list[str]] = {}
-    for at, point in enumerate(sweep["values"]):
+    for at, point in enumerate(sweep):
         answers = {ruling["part"]: ruling["answer"] for ruling in point.get("rulings", ())}
         parts = [answers.get(name) for name in names]
         points.append({**point, "used": used is not None and point["value"] == used, "parts": parts})
         for finding in point.get("findings", ()):
             name = (finding.get("part", ""), finding["name"])
-            quantities.setdefault(name, [""] * len(sweep["values"]))[at] = finding["measured"]
+            quantities.setdefault(name, [""] * len(sweep))[at] = finding["measured"]
     # A name that does not come back at another value would fill the table with empty cells.
     kept = [(name, cells) for (_, name), cells in quantities.items() if sum(map(bool, cells)) > 1]
-    return {"name": sweep["name"], "parts": names, "points": points, "quantities": kept}
+    return {"name": setting, "parts": names, "points": points, "quantities": kept}
 
 
 def _settings(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -116,6 +114,8 @@ def _settings(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _command(claim: Mapping[str, Any]) -> str:
     """What a reader types to run this claim again with the values shown."""
     words = ["nonsmooth", "reproduce", str(claim["id"]), "--tier", str(claim.get("tier") or "quick")]
+    if claim.get("claim_file"):
+        words += ["--claims", str(claim["claim_file"])]
     if claim.get("data"):
         words += ["--data", str(claim["data"]["name"])]
     for setting in claim.get("unstated") or ():
@@ -123,7 +123,7 @@ def _command(claim: Mapping[str, Any]) -> str:
             words += ["--set", f"{setting['name']}={setting['value']}"]
     sweep = claim.get("sweep")
     if sweep:
-        words += ["--over", f"{sweep['name']}=" + ",".join(str(point["value"]) for point in sweep["values"])]
+        words += ["--over", f"{sweep[0]['setting']}=" + ",".join(str(point["value"]) for point in sweep)]
     return shlex.join(words)
 
 

@@ -156,6 +156,12 @@ class Store:
                 "SELECT count(*) FROM results WHERE ?1 IS NULL OR claim = ?1", (claim,)
             ).fetchone()[0]
 
+    def claims(self) -> tuple[str, ...]:
+        """The claims with results kept, by name."""
+        with self._explained():
+            found = self._db.execute("SELECT DISTINCT claim FROM results ORDER BY claim").fetchall()
+            return tuple(name for (name,) in found)
+
     def clear(self, claim: str | None = None) -> int:
         """Forget the results of one claim, or all, give the space back, and say how many there were."""
         with self._explained():

@@ -36,15 +36,15 @@ class Capture(Claim):
             "stepsize",
             1e-3,
             "a quarter of 2/L of the quadratic twin; the map runs from 1e-5 to 3e-2",
-            low=1e-7,
-            high=0.1,
+            low=1e-5,
+            high=0.03,
         ),
         Setting(
             "steps",
             2000,
             "long enough for the norm to peak; the ridge term then shrinks it again",
-            low=10,
-            high=1e6,
+            low=200,
+            high=20_000,
         ),
     )
     parts = (

@@ -71,8 +71,8 @@ def figure_1(rows: Sequence[Row]) -> _Answer:
             "seeds whose Euclidean distance to the minimiser ever grows",
             str(grown),
             grown.n,
-            "The norm in which gradient descent is known to shrink the distance; the kinked sequence shrinks "
-            "it as well.",
+            "The norm in which gradient descent with α ≤ 2/L never increases the distance"
+            + ("; nor does the kinked sequence." if grown.hits == 0 else "."),
             part,
             interval=grown.interval,
         ),
@@ -210,7 +210,7 @@ def _from_inside(rows: Sequence[Row], part: str) -> list[Finding]:
             "monotone runs from inside the Euclidean ball that stay in it",
             str(kept),
             kept.n,
-            "The same starts scaled to ||β0||_2 = 0.99: run from inside its premise, the conclusion is met.",
+            "The same starts scaled to ||β0||_2 = 0.99: the conclusion tested from inside its premise.",
             part,
             interval=kept.interval,
         )

@@ -33,14 +33,12 @@ class HuberLoss(Claim):
         "class": "non-smooth",
     }
     unstated = (
-        Setting("small", 0.1, "printed", low=1e-3, high=0.2),
-        Setting("large", 10.0, "printed", low=1.0, high=1e4),
         Setting(
             "steps",
             2000,
             "the figure's length is not printed; divergence is looked for in the second half",
-            low=200,
-            high=1e6,
+            low=500,
+            high=20_000,
         ),
     )
     parts = (

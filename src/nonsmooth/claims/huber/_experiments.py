@@ -17,6 +17,8 @@ __all__ = ["FACTORS", "LAWS", "LOSSES", "SIZES", "batches", "function_class", "g
 
 # Seeds of the printed steps and of the grid, by tier.
 SIZES = {"quick": (24, 12), "laptop": (96, 48), "paper": (500, 200)}
+# The printed steps.
+PRINTED = {"small": 0.1, "large": 10.0}
 LAWS = ("uniform", "normal")
 LOSSES = {"huber": "Huber (C1,1)", "log-cosh": "log cosh (analytic)", "square": "square (analytic)"}
 # Steps of the grid, in units of each instance's 2/L.
@@ -44,16 +46,16 @@ def printed(spec: RunSpec) -> list[Row]:
     edge = 2 / np.asarray(objective.facts.gradient_lipschitz)
     half = spec["steps"] // 2
     rows = []
-    for label in ("small", "large"):
+    for label, stepsize in PRINTED.items():
         record = Record(every=1, window=half, limit=_DIVERGED)
-        run = minimize(objective, start=start, steps=spec["steps"], stepsize=spec[label], record=record)
+        run = minimize(objective, start=start, steps=spec["steps"], stepsize=stepsize, record=record)
         values = run.curve("value")
         for i, seed in enumerate(spec.seeds):
             row: Row = {
                 "experiment": "printed",
                 "law": spec["law"],
                 "loss": spec["loss"],
-                "stepsize": spec[label],
+                "stepsize": stepsize,
                 "label": label,
                 "seed": seed,
                 "edge": float(edge[i]),

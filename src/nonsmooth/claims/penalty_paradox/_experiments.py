@@ -20,7 +20,9 @@ __all__ = [
     "DRAWN",
     "FORMATS",
     "PROXIMAL",
+    "RATIO",
     "SIZES",
+    "STEPSIZE",
     "exact",
     "floor",
     "starts_map",
@@ -31,6 +33,8 @@ __all__ = [
 # Starts and cells a side of the map, by tier.
 SIZES = {"quick": (2000, 6), "laptop": (20_000, 12), "paper": (100_000, 24)}
 FORMATS = ("exact rational", "float64", "float32")
+# Printed: the first step, and λ1 of the second run over that of the first.
+STEPSIZE, RATIO = 0.01, 100.0
 # How many steps of each stage are kept to be drawn.
 DRAWN = 80
 CONSTANT, PROXIMAL, DIMINISHING = "LASSO, constant step", "LASSO, proximal step", "LASSO, diminishing step"
@@ -41,12 +45,12 @@ _L1 = CHANNELS.index("l1_norm")
 
 
 def exact(spec: RunSpec) -> list[Row]:
-    """The recursion of eq. 11 in exact rationals, on the printed decimals."""
+    """The recursion of eq. 11 in exact rationals, on the printed decimals; nothing of the spec enters."""
     rows = []
-    for l1 in (Fraction(1), Fraction(str(spec["ratio"]))):
+    for l1 in (Fraction(1), Fraction(100)):
         b = Fraction(_START)
         for stage in (0, 1):
-            move = Fraction(str(spec["stepsize"])) / (10 if stage else 1) * l1
+            move = Fraction(str(STEPSIZE)) / (10 if stage else 1) * l1
             b = _reach_orbit(b, move)
             across = b - move if b > 0 else b + move if b < 0 else b
             tail = np.array([[float(value)] * 2 for value in (b, across)])
@@ -58,9 +62,9 @@ def worked(spec: RunSpec) -> list[Row]:
     """The worked example in floating point, before (stage 0) and after the step is reduced (stage 1)."""
     rows = []
     start = np.array([[float(_START)] * 2], dtype=spec["dtype"])
-    steps, a = spec["steps"], spec["stepsize"]
+    steps, a = spec["steps"], STEPSIZE
     stages = (Reducing.stages((steps, a)), Reducing.stages((steps, a), (steps, a / 10)))
-    for l1 in (1.0, spec["ratio"]):
+    for l1 in (1.0, RATIO):
         for stage, stepsize in enumerate(stages):
             run = minimize(
                 ToyLasso(l1, 2),
@@ -82,8 +86,8 @@ def twins(spec: RunSpec) -> list[Row]:
     """The printed start and step on the controls; the norm over the last two iterates."""
     start, steps = np.array([[float(_START)] * 2]), 20 * spec["steps"]
     rows = []
-    for l1 in (1.0, spec["ratio"]):
-        for control in _controls(l1, spec["stepsize"]):
+    for l1 in (1.0, RATIO):
+        for control in _controls(l1, STEPSIZE):
             run = minimize(
                 control.objective,
                 start=start,
@@ -99,7 +103,7 @@ def twins(spec: RunSpec) -> list[Row]:
                     "name": control.name,
                     "l1": l1,
                     "steps": steps,
-                    "edge": _edge(control.objective, spec["stepsize"]),
+                    "edge": _edge(control.objective, STEPSIZE),
                     "norm_low": float(run.late_low[0, _L1]),
                     "norm_high": float(run.late_high[0, _L1]),
                 }
@@ -131,8 +135,8 @@ def floor(spec: RunSpec) -> list[Row]:
 def starts_map(spec: RunSpec) -> list[Row]:
     """Of uniform starts in [-1, 1]^2: whose least norm at the larger λ1 exceeds the greatest at λ1 = 1?"""
     start = stream("start", 1).uniform(-1, 1, (spec["starts"], 2))
-    steps = sorted({*np.geomspace(1e-3, 1e-1, spec["cells"]).tolist(), spec["stepsize"]})
-    ratios = sorted({*np.geomspace(2, 1000, spec["cells"]).tolist(), spec["ratio"]})
+    steps = sorted({*np.geomspace(1e-3, 1e-1, spec["cells"]).tolist(), STEPSIZE})
+    ratios = sorted({*np.geomspace(2, 1000, spec["cells"]).tolist(), RATIO})
     rows = []
     for a in steps:
         small = _last_two_norms(start, a, int(2 / a) + 4)
@@ -145,7 +149,7 @@ def starts_map(spec: RunSpec) -> list[Row]:
                     "ratio": ratio,
                     "hits": int((large.min(axis=1) > small.max(axis=1)).sum()),
                     "n": start.shape[0],
-                    "default": a == spec["stepsize"] and ratio == spec["ratio"],
+                    "default": a == STEPSIZE and ratio == RATIO,
                 }
             )
     return rows
@@ -164,7 +168,7 @@ def _orbit_row(spec: RunSpec, l1: float, stage: int, tail: np.ndarray, dtype: st
         "experiment": spec.experiment,
         "l1": l1,
         "stage": stage,
-        "stepsize": spec["stepsize"] / (10.0 if stage else 1.0),
+        "stepsize": STEPSIZE / (10.0 if stage else 1.0),
         "upper": float(tail.max()),
         "lower": float(tail.min()),
         "norm_low": float(norms.min()),

@@ -36,15 +36,15 @@ class ToyLassoOrbit(Claim):
             "stepsize",
             0.01,
             "the worked example's step; only the product α λ1 (at least 0.001) matters",
-            low=1e-6,
-            high=1e3,
+            low=1e-3,
+            high=10,
         ),
         Setting(
             "strength",
             1.0,
             "the worked example's λ1; only the product α λ1 (at least 0.001) matters",
-            low=1e-6,
-            high=1e6,
+            low=1e-3,
+            high=1e3,
         ),
     )
     parts = (

@@ -35,11 +35,10 @@ class UnstableConvergence(Claim):
         Setting(
             "steps",
             2000,
-            "steps of each run; steps and starts are not part of a proposition",
-            low=100,
-            high=1e6,
+            "steps of each run from starts uniform on [−1, 1]; neither is part of a proposition",
+            low=500,
+            high=20_000,
         ),
-        Setting("spread", 1.0, "starts are uniform on [−spread, spread]", low=1e-3, high=1e3),
     )
     parts = (
         Part(

@@ -39,7 +39,6 @@ _MAX = CHANNELS.index("max_norm")
 def families(spec: RunSpec) -> list[Row]:
     """One convex Lipschitz family at seven steps, with what the basic inequality allows each run."""
     objective, start, minimiser = _family(spec["family"], spec.seeds)
-    start = spec["spread"] * start
     steps = spec["steps"]
     square = np.broadcast_to(np.asarray(objective.facts.lipschitz), (len(start),)) ** 2
     distance = ((start - minimiser) ** 2).sum(axis=1)
