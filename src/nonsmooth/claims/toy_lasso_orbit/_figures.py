@@ -64,6 +64,6 @@ def twin(rows: Sequence[Row]) -> Drawing:
         title="Constant step: final distance to 0",
     )
     if constant:
-        ax.legend()
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     caption = "The kinked penalty stalls at every step; each twin only beyond its own 2/L."
     return Drawing("twin", caption, figure)
