@@ -150,7 +150,7 @@ class TorchOptimizer(Method):
     Args:
         factory: makes the optimiser from parameters, e.g. ``lambda p: torch.optim.Adam(p, lr=1e-3)``; the
             regime's step size then overwrites ``lr`` at each step. Each run is a parameter group of its
-            own, so that it can have its own step; an optimiser that needs a closure (LBFGS) is refused.
+            own, so that it can have its own step; LBFGS, which takes one group only, takes one start.
     """
 
     factory: Callable[[Iterable[Any]], Any]

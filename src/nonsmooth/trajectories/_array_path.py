@@ -35,22 +35,25 @@ def _stepper(objective: Objective, method: Method, x: Any) -> Any:
         optimizer = method.factory([{"params": [p], "lr": 1.0} for p in parameters])
     except ValueError as error:
         raise InputError(
-            f"the optimiser refuses one parameter group a run ({error}); "
-            "use one that moves coordinates separately"
+            f"the optimiser refuses one parameter group a run ({error}); give it a single start"
         ) from None
-    if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
-        raise InputError(
-            f"{type(optimizer).__name__} needs a closure that it calls several times a step; use Fista"
-        )
+    # An optimiser that evaluates several times a step (LBFGS) asks for the evaluation itself.
+    asks = inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
+
+    def evaluate() -> Any:
+        point = torch.stack([p.detach() for p in parameters])
+        for parameter, row in zip(parameters, objective.subgradient(point), strict=True):
+            parameter.grad = row
+        return objective.value(point).sum() if asks else None
 
     def step(point: Any, size: Any) -> Any:
-        gradient = objective.subgradient(point)
-        for group, parameter, row, lr in zip(
-            optimizer.param_groups, parameters, gradient, size[:, 0].tolist(), strict=True
-        ):
+        for group, lr in zip(optimizer.param_groups, size[:, 0].tolist(), strict=True):
             group["lr"] = lr
-            parameter.grad = row
-        optimizer.step()
+        if asks:
+            optimizer.step(evaluate)
+        else:
+            evaluate()
+            optimizer.step()
         return torch.stack([p.detach() for p in parameters])
 
     return step

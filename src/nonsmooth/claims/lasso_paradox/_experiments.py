@@ -140,7 +140,7 @@ def real_data(spec: RunSpec) -> list[Row]:
         rows.append(
             {
                 "experiment": "real",
-                "data": spec["data"].split(":")[0],
+                "data": "your own" if spec["data"].startswith("file:") else spec["data"],
                 "factor": factor,
                 "stepsize": a,
                 "n": len(spec.seeds),
