@@ -18,7 +18,7 @@ import numpy as np
 
 from nonsmooth.errors import InputError
 
-__all__ = ["RunSpec", "canonical_json", "stream"]
+__all__ = ["RunSpec", "batches", "canonical_json", "stream"]
 
 
 def canonical_json(value: Any) -> str:
@@ -45,6 +45,15 @@ def stream(axis: str, seed: int) -> np.random.Generator:
     """
     entropy = int.from_bytes(hashlib.sha256(axis.encode()).digest()[:8], "big")
     return np.random.default_rng(np.random.SeedSequence([entropy, int(seed)]))
+
+
+def batches(seeds: int, size: int) -> list[tuple[int, ...]]:
+    """The seeds from 0 on, cut into batches that are computed together, one spec each.
+
+    >>> batches(5, 2)
+    [(0, 1), (2, 3), (4,)]
+    """
+    return [tuple(range(first, min(first + size, seeds))) for first in range(0, seeds, size)]
 
 
 @dataclass(frozen=True)

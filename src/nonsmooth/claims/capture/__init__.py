@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.capture import _experiments, _figures, _judgement
-from nonsmooth.claims.capture._experiments import KINDS, MAP_KINDS, SIZES, STEPSIZES, batches
+from nonsmooth.claims.capture._experiments import BATCH, KINDS, MAP_KINDS, SIZES, STEPSIZES
 from nonsmooth.findings import Drawing, Part
-from nonsmooth.runs import RunSpec
+from nonsmooth.runs import RunSpec, batches
 
 
 class Capture(Claim):
@@ -94,10 +94,10 @@ class Capture(Claim):
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
         seeds, few = SIZES[tier]
         specs = [RunSpec(self.id, "proposition", {"largest": 4})]
-        for batch in batches(seeds):
+        for batch in batches(seeds, BATCH):
             specs += [RunSpec(self.id, "figure", {**settings, "kind": kind}, batch) for kind in KINDS]
             specs += [RunSpec(self.id, "inside", settings, batch)]
-        for batch in batches(few):
+        for batch in batches(few, BATCH):
             specs += [
                 RunSpec(self.id, "map", {**settings, "stepsize": stepsize, "kind": kind}, batch)
                 for stepsize in STEPSIZES

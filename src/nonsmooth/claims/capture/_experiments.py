@@ -15,7 +15,7 @@ from nonsmooth.objectives import Lasso, Objective, ReluRegression
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, Run, minimize
 
-__all__ = ["KINDS", "MAP_KINDS", "SIZES", "STEPSIZES", "batches", "figure", "inside", "proposition"]
+__all__ = ["BATCH", "KINDS", "MAP_KINDS", "SIZES", "STEPSIZES", "figure", "inside", "proposition"]
 
 # Seeds of the figure and of the map, by tier.
 SIZES = {"quick": (128, 8), "laptop": (200, 32), "paper": (1000, 100)}
@@ -28,14 +28,9 @@ KINDS = {
 }
 MAP_KINDS = ("relu", "twin-1")
 
-_BATCH = 8
+BATCH = 8
 _RIDGE = 0.01
 _LOSS, _L2, _MAX = (CHANNELS.index(channel) for channel in ("value", "l2_norm", "max_norm"))
-
-
-def batches(seeds: int) -> list[tuple[int, ...]]:
-    """The seeds from 0 on, cut into the batches that are computed together."""
-    return [tuple(range(first, min(first + _BATCH, seeds))) for first in range(0, seeds, _BATCH)]
 
 
 def figure(spec: RunSpec) -> list[Row]:

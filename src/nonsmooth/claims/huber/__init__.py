@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.huber import _experiments, _figures, _judgement
-from nonsmooth.claims.huber._experiments import LAWS, LOSSES, SIZES, batches
+from nonsmooth.claims.huber._experiments import BATCH, LAWS, LOSSES, SIZES
 from nonsmooth.findings import Drawing, Part
-from nonsmooth.runs import RunSpec
+from nonsmooth.runs import RunSpec, batches
 
 
 class HuberLoss(Claim):
@@ -112,12 +112,12 @@ class HuberLoss(Claim):
         for law in LAWS:
             specs += [
                 RunSpec(self.id, "printed", {**settings, "law": law, "loss": loss}, batch)
-                for batch in batches(seeds)
+                for batch in batches(seeds, BATCH)
                 for loss in LOSSES
             ]
             specs += [
                 RunSpec(self.id, "grid", {"steps": settings["steps"], "law": law, "loss": loss}, batch)
-                for batch in batches(few)
+                for batch in batches(few, BATCH)
                 for loss in LOSSES
             ]
             specs.append(RunSpec(self.id, "class", {"law": law}, tuple(range(seeds))))

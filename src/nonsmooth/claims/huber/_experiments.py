@@ -13,7 +13,7 @@ from nonsmooth.objectives import Huber, Lasso, LogCosh, Objective
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import Record, minimize
 
-__all__ = ["FACTORS", "LAWS", "LOSSES", "SIZES", "batches", "function_class", "grid", "printed", "select"]
+__all__ = ["BATCH", "FACTORS", "LAWS", "LOSSES", "SIZES", "function_class", "grid", "printed", "select"]
 
 # Seeds of the printed steps and of the grid, by tier.
 SIZES = {"quick": (24, 12), "laptop": (96, 48), "paper": (500, 200)}
@@ -25,13 +25,8 @@ LOSSES = {"huber": "Huber (C1,1)", "log-cosh": "log cosh (analytic)", "square": 
 FACTORS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 5.0, 15.0, 50.0)
 
 _ROWS, _COLUMNS = 50, 200
-_BATCH = 12
+BATCH = 12
 _DIVERGED = 1e12
-
-
-def batches(seeds: int) -> list[tuple[int, ...]]:
-    """The seeds from 0 on, cut into the batches that are computed together."""
-    return [tuple(range(first, min(first + _BATCH, seeds))) for first in range(0, seeds, _BATCH)]
 
 
 def select(rows: Sequence[Row], experiment: str, **wanted: Any) -> list[Row]:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.lasso_paradox import _experiments, _figures, _judgement
-from nonsmooth.claims.lasso_paradox._experiments import LARGE, MAP_STEPSIZES, SIZES, SMALL, TINY, batches
+from nonsmooth.claims.lasso_paradox._experiments import BATCH, LARGE, MAP_STEPSIZES, SIZES, SMALL, TINY
 from nonsmooth.findings import Drawing, Part
-from nonsmooth.runs import RunSpec
+from nonsmooth.runs import RunSpec, batches
 
 
 class LassoParadox(Claim):
@@ -83,7 +83,7 @@ class LassoParadox(Claim):
             "step both have the smaller norm at the larger λ1 in every seed, while the subgradient method "
             "has the larger; not supported if either shows the paradox; else undecided.",
             least_n=30,
-            twin="exact solutions; FISTA with the same step and start",
+            twin="exact solutions; FISTA with the same start and step (1/L where that is smaller)",
         ),
         Part(
             "cause-kink",
@@ -121,12 +121,12 @@ class LassoParadox(Claim):
         given = {"stepsize": stepsize}
         random = [
             RunSpec(self.id, "random", {**given, "strength": strength}, batch)
-            for batch in batches(seeds)
+            for batch in batches(seeds, BATCH)
             for strength in (TINY, SMALL, LARGE)
         ]
         cells = [
             RunSpec(self.id, "map", {"stepsize": a}, batch)
-            for batch in batches(few)
+            for batch in batches(few, BATCH)
             for a in sorted({*MAP_STEPSIZES, stepsize})
         ]
         real = [

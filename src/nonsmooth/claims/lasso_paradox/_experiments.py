@@ -8,12 +8,13 @@ import numpy as np
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.datasets import registered
-from nonsmooth.methods import Diminishing, Fista, ProximalGradient, Reducing, exact_lasso
+from nonsmooth.methods import Constant, Diminishing, Fista, ProximalGradient, Reducing, exact_lasso
 from nonsmooth.objectives import Lasso, Objective
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, Run, minimize
 
 __all__ = [
+    "BATCH",
     "LARGE",
     "LARGE_MULTIPLE",
     "MAP_STEPSIZES",
@@ -22,7 +23,6 @@ __all__ = [
     "SMALL_MULTIPLE",
     "TINY",
     "WIDTHS",
-    "batches",
     "complete_seeds",
     "random_data",
     "real_data",
@@ -40,14 +40,9 @@ MAP_STEPSIZES = (1e-3, 3e-3, 1e-2, 3e-2)
 # On real data, λ1 as a multiple of lambda_max: about what 0.1 and 10 are on the random data.
 SMALL_MULTIPLE, LARGE_MULTIPLE = 0.25, 25.0
 
-_BATCH = 8
+BATCH = 8
 _MAP_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _L1 = CHANNELS.index("l1_norm")
-
-
-def batches(seeds: int) -> list[tuple[int, ...]]:
-    """The seeds from 0 on, cut into the batches that are computed together."""
-    return [tuple(range(first, min(first + _BATCH, seeds))) for first in range(0, seeds, _BATCH)]
 
 
 def random_data(spec: RunSpec) -> list[Row]:
@@ -56,8 +51,11 @@ def random_data(spec: RunSpec) -> list[Row]:
     W, y, start = _problem(spec.seeds)
     objective = Lasso(W, y, strength)
     run = minimize(objective, start=start, steps=_steps(a, strength), stepsize=a)
-    # the range of the setting keeps the step below 1/L, which FISTA needs
-    prox = minimize(objective, start=start, steps=3000, stepsize=a, method=Fista(), record=Record(window=1))
+    # FISTA needs a step of at most 1/L, which the same step is at the default setting
+    safe = Constant(np.minimum(a, 1 / objective.data_gradient_lipschitz))
+    prox = minimize(
+        objective, start=start, steps=3000, stepsize=safe, method=Fista(), record=Record(window=1)
+    )
     values = objective.value(run.final)
     controls = _controls(objective, spec, start)
     rows = []
@@ -183,7 +181,8 @@ def _steps(stepsize: float, strength: float) -> int:
 
 def _strength_max(X: np.ndarray, y: np.ndarray) -> float:
     """The least λ1 at which 0 is optimal."""
-    return float(np.abs(2 * X.T @ y / X.shape[0]).max())
+    bare = Lasso(X, y, 0.0)
+    return float(bare.penalty.strength_max(bare.data_gradient(np.zeros(X.shape[1]))))
 
 
 def _controls(objective: Objective, spec: RunSpec, start: np.ndarray) -> dict[str, np.ndarray]:
