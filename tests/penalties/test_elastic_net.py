@@ -74,7 +74,7 @@ def test_subdifferential_distance_is_zero_exactly_at_a_proximal_fixed_point(x, s
     inside = np.where(point == 0, rng.uniform(-1, 1, point.size), np.sign(point)) + 0.5 * point
     assert penalty.subdifferential_distance(point, -inside) == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_allclose(penalty.prox(point + 0.3 * inside, 0.3), point, atol=1e-12)
-    outside = -inside + 1.7
+    outside = -inside + 2.5  # beyond [-1, 1] at a zero entry, wherever in it the other lay
     assert penalty.subdifferential_distance(point, outside) > 0
     assert not np.allclose(penalty.prox(point - 0.3 * outside, 0.3), point)
 
