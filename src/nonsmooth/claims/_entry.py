@@ -15,15 +15,9 @@ __all__ = ["entry_of"]
 
 def _rulings(claim: Claim, verdict: Verdict) -> list[dict[str, Any]]:
     parts = {part.name: part for part in claim.parts}
+    declared = ("statement", "where", "rule", "least_n", "comparisons", "twin", "repair")
     return [
-        {
-            **ruling,
-            "statement": parts[ruling["part"]].statement,
-            "rule": parts[ruling["part"]].rule,
-            "least_n": parts[ruling["part"]].least_n,
-            "comparisons": parts[ruling["part"]].comparisons,
-            "twin": parts[ruling["part"]].twin,
-        }
+        {**ruling, **{name: getattr(parts[ruling["part"]], name) for name in declared}}
         for ruling in verdict.as_dict()["rulings"]
     ]
 

@@ -3,6 +3,7 @@
 from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
 from nonsmooth.findings._sentence import brief, first_sentence
+from nonsmooth.findings._share_map import against_theory, draw_share_map
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
 from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
 
@@ -16,10 +17,12 @@ __all__ = [
     "Ruling",
     "Share",
     "Verdict",
+    "against_theory",
     "assemble",
     "brief",
     "canvas",
     "central_range",
+    "draw_share_map",
     "first_sentence",
     "number",
     "printed_resolution",

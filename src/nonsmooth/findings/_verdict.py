@@ -50,6 +50,9 @@ class Part:
         least_n: fewest independent runs the rule accepts; below it nothing is decided.
         comparisons: how many comparisons the rule makes (its intervals are widened accordingly).
         twin: for an attribution, the control experiment. Empty: the part asks for a result.
+        where: place in the paper, where it is narrower than the claim's.
+        repair: should the part not hold as printed: the smallest change after which it does. It goes into
+            the errata; empty where a part that fails has no wording to repair.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Part:
     least_n: int = 1
     comparisons: int = 1
     twin: str = ""
+    where: str = ""
+    repair: str = ""
 
     @property
     def asks_for_cause(self) -> bool:
