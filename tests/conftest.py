@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from nonsmooth.claims import Outcome, reproduce
@@ -29,11 +30,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory):
-    """A function: the outcome of one claim at tier quick, and the folder it was written to."""
-    folder = tmp_path_factory.mktemp("quick")
+    """A function: the outcome of one claim at tier quick, and the folder it was written to.
+
+    The test processes share the folder: what one of them has measured the others find in the store.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     @functools.cache
     def outcome(id: str) -> tuple[Outcome, Path]:
-        return reproduce([id], tier="quick", out=folder / id), folder / id
+        with FileLock(folder / f"quick-{id}.lock"):
+            return reproduce([id], tier="quick", out=folder / f"quick-{id}"), folder / f"quick-{id}"
 
     return outcome
