@@ -13,7 +13,7 @@ from nonsmooth.claims import built, load
 
 
 def _cases(claim: str) -> list[tuple]:
-    name = f"claims.altering.{claim.replace('-', '_')}"
+    name = f"claims.altering.{claim.replace('-', '_').lower()}"
     return [(claim, *case) for case in import_module(name).CASES] if find_spec(name) else []
 
 
