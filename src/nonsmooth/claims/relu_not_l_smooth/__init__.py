@@ -54,9 +54,9 @@ class ReluNotLSmooth(Claim):
             "“The widely used L−smoothness assumption ... does not hold for ReLU networks.”",
             "On the squared loss of the paper's single-layer network (20 x 500, uniform data), across one "
             "ReLU's kink: the gradient's difference quotient grows by more than 10 (1/h grows by 100, an "
-            "L-smooth loss' quotient not at all) when h falls from 1e-4 to 1e-6, in a share of seeds with Wilson lower end (3 comparisons) above 0.9. "
-            "Holds if so for negative, zero and positive responses; differs if for none (upper end below "
-            "0.1); else in part.",
+            "L-smooth loss' quotient not at all) when h falls from 1e-4 to 1e-6, in a share of seeds with "
+            "Wilson lower end (3 comparisons) above 0.9. Holds if so for negative, zero and positive "
+            "responses; differs if for none (upper end below 0.1); else in part.",
             least_n=64,
             comparisons=3,
             repair="“does not hold for the squared loss of a single-layer ReLU network with a response other "

@@ -84,8 +84,8 @@ def networks(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.DIFFERS, n, "The quotient grows for no kind of response."), findings
     others = [name for name in RESPONSES if name not in grows]
     why = (
-        f"Across a kink the gradient's quotient grows with 1/h for {' and '.join(grows) or 'no'} responses and "
-        f"not for {' and '.join(others)} ones: the loss's own slope there, -2 y_i, multiplies the jump."
+        f"Across a kink the gradient's quotient grows with 1/h for {' and '.join(grows) or 'no'} responses "
+        f"and not for {' and '.join(others)} ones: the loss's own slope there, -2 y_i, multiplies the jump."
     )
     region = "response " + " or ".join(grows) if grows else ""
     return Ruling(part, Result.IN_PART, n, why, region), findings
