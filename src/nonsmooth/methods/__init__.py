@@ -11,6 +11,7 @@ from nonsmooth.methods._methods import (
     TorchOptimizer,
 )
 from nonsmooth.methods._stepsizes import Constant, Diminishing, Reducing, StepSize
+from nonsmooth.methods._worst_case import WorstCase, worst_case
 
 __all__ = [
     "Constant",
@@ -25,6 +26,8 @@ __all__ = [
     "StepSize",
     "Subgradient",
     "TorchOptimizer",
+    "WorstCase",
     "duality_gap",
     "exact_lasso",
+    "worst_case",
 ]

@@ -8,6 +8,7 @@ u. If 1/c is a whole number, u is uniform and S / c has the law of Irwin and Hal
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def deviation_law(dimension: int, move: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def best_below(dimension: int, move: float) -> float:
-    """The probability that the smaller of the two final norms is below c = α λ1 (2 / P! for whole 1/c, P > 1).
+    """The probability that the smaller final norm is below c = α λ1 (2 / P! for whole 1/c and P > 1).
 
     >>> round(best_below(3, 0.01), 4)  # 2 / 3!
     0.3333
@@ -54,7 +55,7 @@ def best_below(dimension: int, move: float) -> float:
     if dimension <= 2:
         return 1.0
     values, chances = deviation_law(dimension, move)
-    return 1 - _below(values, chances, dimension / 2 - 1)
+    return float(1 - _below(values, chances, dimension / 2 - 1))
 
 
 def separation(dimension: int, stepsize: float, strength: float) -> float:
@@ -66,15 +67,13 @@ def separation(dimension: int, stepsize: float, strength: float) -> float:
     >>> separation(10, 0.1, 1.0), round(separation(10, 0.1, 0.001), 6)
     (0.0, 1.0)
     """
-    one, one_chances = deviation_law(dimension, stepsize * strength)
-    other, other_chances = deviation_law(dimension, stepsize)
-    room = (dimension * abs(1 - strength) / 2 - strength * one) / 1.0
     if strength == 1:
         return 0.0
-    return float(sum(p * _below(other, other_chances, x) for p, x in zip(one_chances, room, strict=True)))
+    values, chances = deviation_law(dimension, stepsize * strength)
+    room = dimension * abs(1 - strength) / 2 - strength * values
+    return float(chances @ _below(*deviation_law(dimension, stepsize), room))
 
 
-def _below(values: np.ndarray, chances: np.ndarray, bound: float) -> float:
-    """P(value < bound), half of the chance of a value that meets the bound counted."""
-    lower = chances[values < bound - 1e-9].sum()
-    return float(lower + chances[np.abs(values - bound) <= 1e-9].sum() / 2)
+def _below(values: np.ndarray, chances: np.ndarray, bound: float | np.ndarray) -> Any:
+    """P(value < bound), each value's chance spread evenly about it."""
+    return np.interp(bound, values, np.cumsum(chances) - chances / 2, left=0.0, right=1.0)

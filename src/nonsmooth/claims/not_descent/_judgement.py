@@ -39,8 +39,8 @@ def increases(rows: Sequence[Row]) -> _Answer:
                 f"seeds whose loss rises at some step: {PROBLEMS[name]}",
                 str(found),
                 found.n,
-                f"On average at {sum(steps) / len(steps):.2%} of the steps; the smooth part alone would descend "
-                "at this step; float64; Wilson interval allowing for 3 comparisons.",
+                f"On average at {sum(steps) / len(steps):.2%} of the steps; the smooth part alone would "
+                "descend at this step; float64; Wilson interval allowing for 3 comparisons.",
                 part,
                 reported="often",
                 interval=found.interval,

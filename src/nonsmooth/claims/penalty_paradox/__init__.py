@@ -56,7 +56,7 @@ class PenaltyParadox(Claim):
             "reduced.",
             "Holds if the least norm on the orbit for λ1 = 100 exceeds the greatest for λ1 = 1 at both steps "
             "(the sentence says can: the example suffices). The share of uniform starts for which it does is "
-            "the region, with Wilson's 95 % interval.",
+            "the region, with Wilson's 95 % interval; the map holds it against theory over step and ratio.",
         ),
         Part(
             "cause-step",
@@ -79,14 +79,17 @@ class PenaltyParadox(Claim):
             "else undecided.",
             twin="ridge λ1 ||b||² (analytic, α = 2/L); |x| rounded over 0.001 and 0.1 (C1,1, α above 2/L) "
             "and over 2 (α below 2/L)",
+            where="Section 6, on the LASSO of Section 4",
+            repair="The cause that the controls leave standing is the step against the curvature: with "
+            "α ≥ 2/L the larger λ1 can end with the larger L1 norm, for a kinked penalty and for a "
+            "differentiable one; what the kink adds is that no constant step lies below 2/L.",
         ),
     )
     notes = (
         "At b0 = 0.5053, α = 0.01 the ridge penalty 100 ||b||^2 has 2 α λ1 = 2: gradient descent flips the "
         "sign of b at each step and stays at L1 norm 1.0106 for ever, above the LASSO's 0.9894; beyond "
-        "λ1 = 100 it diverges. What the example shows at this step is α ≥ 2/L, which smooth penalties "
-        "share.",
-        "Eq. 9 (lim ||b||_1 < α λ1) contradicts the example it explains: α λ1 = 0.01, and 0.0106 is "
+        "λ1 = 100 it diverges.",
+        "Eq. 9 (lim ||b||_1 < α λ1) does not fit the example it explains: α λ1 = 0.01, and 0.0106 is "
         "printed. With the Euclidean Lipschitz constant λ1 √P, Section 2 of the cited notes gives "
         "α L²/2 = P α λ1²/2 for the "
         "value, i.e. P α λ1/2 for the norm: the two-step average met here, for every start.",

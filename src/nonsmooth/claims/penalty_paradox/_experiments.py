@@ -23,7 +23,9 @@ __all__ = [
     "RATIO",
     "SIZES",
     "STEPSIZE",
+    "border_ratio",
     "exact",
+    "expected_share",
     "floor",
     "starts_map",
     "twins",
@@ -136,7 +138,7 @@ def starts_map(spec: RunSpec) -> list[Row]:
     """Of uniform starts in [-1, 1]^2: whose least norm at the larger λ1 exceeds the greatest at λ1 = 1?"""
     start = stream("start", 1).uniform(-1, 1, (spec["starts"], 2))
     steps = sorted({*np.geomspace(1e-3, 1e-1, spec["cells"]).tolist(), STEPSIZE})
-    ratios = sorted({*np.geomspace(2, 1000, spec["cells"]).tolist(), RATIO})
+    ratios = sorted({*np.geomspace(1.3, 1000, spec["cells"] + 2).tolist(), RATIO})
     rows = []
     for a in steps:
         small = _last_two_norms(start, a, int(2 / a) + 4)
@@ -145,14 +147,35 @@ def starts_map(spec: RunSpec) -> list[Row]:
             rows.append(
                 {
                     "experiment": "map",
-                    "stepsize": a,
-                    "ratio": ratio,
+                    "x": ratio,
+                    "y": a,
                     "hits": int((large.min(axis=1) > small.max(axis=1)).sum()),
                     "n": start.shape[0],
                     "default": a == STEPSIZE and ratio == RATIO,
                 }
             )
     return rows
+
+
+def expected_share(ratio: float) -> float:
+    """The share of starts with the larger norm at ``ratio`` > 1 times λ1 = 1, for P = 2 and α λ1 < 1.
+
+    An orbit's two norms are α λ1 (1 - D) and α λ1 (1 + D) with D = |1 - u - v|, where u and v, the places of
+    the entries in (0, α λ1), are uniform: D has density 2 (1 - D). For two strengths D and D' are as good as
+    independent, and ratio (1 - D') > 1 + D is asked for.
+
+    >>> round(expected_share(100.0), 4), round(expected_share(1.3), 2)
+    (0.9998, 0.11)
+    """
+    top = min(ratio - 1, 1.0)  # D is at most this where the two ranges of norms do not overlap
+    return 2 * top - top**2 - (2 / ratio**2) * (top + top**2 / 2 - top**3 / 3 - top**4 / 4)
+
+
+def border_ratio() -> float:
+    """The ratio above which more than half of the starts have the larger norm: about 1.9."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda ratio: expected_share(ratio) - 0.5, 1.0, 4.0))
 
 
 def _reach_orbit(b: Fraction, move: Fraction) -> Fraction:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.penalty_paradox._experiments import DRAWN
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.claims.penalty_paradox._experiments import DRAWN, RATIO, STEPSIZE, border_ratio
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
 __all__ = ["orbits", "starts_map"]
 
@@ -29,28 +29,21 @@ def orbits(rows: Sequence[Row]) -> Drawing:
 
 def starts_map(rows: Sequence[Row]) -> Drawing:
     """Share of uniform starts with the larger norm, over the step and the ratio of the strengths."""
-    figure, axes = canvas(1, width=5.2)
-    ax = axes[0, 0]
+    figure, axes = canvas(1, width=5.4, height=3.6)
     cells = [r for r in rows if r["experiment"] == "map"]
-    if cells:
-        steps, ratios = sorted({r["stepsize"] for r in cells}), sorted({r["ratio"] for r in cells})
-        grid = np.full((len(steps), len(ratios)), np.nan)
-        for r in cells:
-            grid[steps.index(r["stepsize"]), ratios.index(r["ratio"])] = r["hits"] / r["n"]
-        mesh = ax.pcolormesh(ratios, steps, grid, cmap="viridis", vmin=0, vmax=1, shading="nearest")
-        figure.colorbar(mesh, label="share of starts")
-    for r in cells:
-        if r["default"]:
-            star = {"color": "white", "mec": "black", "ms": 13, "label": "the paper's example"}
-            ax.plot(r["ratio"], r["stepsize"], "*", **star)
-            ax.legend(loc="lower left", labelcolor="black", frameon=True)
-    ax.grid(False)
-    ax.set(
-        xscale="log",
-        yscale="log",
+    border = border_ratio()
+    draw_share_map(
+        figure,
+        axes[0, 0],
+        cells,
         xlabel="λ1 of the second run over λ1 = 1 of the first",
         ylabel="step α",
-        title="Share of uniform starts with the larger norm (P = 2)",
+        title="Starts with the larger norm at the larger λ1 (P = 2)",
+        mark=(RATIO, STEPSIZE),
+        mark_label="the paper's example",
+        border=([border, border], [1e-4, 1.0]),
+        border_label=f"theory: half of the starts at {border:.2f}",
+        share_label="share of starts",
     )
     caption = "How far the sentence reaches: starts uniform on [-1, 1]², float64."
     return Drawing("map", caption, figure)

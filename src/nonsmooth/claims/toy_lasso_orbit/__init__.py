@@ -14,7 +14,13 @@ from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.toy_lasso_orbit import _experiments, _figures, _judgement
-from nonsmooth.claims.toy_lasso_orbit._experiments import CHUNKS, DTYPES, PRODUCTS, SIZES
+from nonsmooth.claims.toy_lasso_orbit._experiments import (
+    CHUNKS,
+    DTYPES,
+    MAP_DIMENSIONS,
+    PRODUCTS,
+    SIZES,
+)
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Drawing, Part
 from nonsmooth.runs import RunSpec
@@ -74,6 +80,10 @@ class ToyLassoOrbit(Claim):
             "holds in part, with the share by P.",
             least_n=200,
             comparisons=5,
+            where="Eq. 8, eq. 13 (Propositions 4.1 and B.2)",
+            repair="“... such that for every N ≥ N0 and every k there is a γk ≠ 0 in (−αλ1, αλ1), depending on "
+            "N, with β_{N+m}[k] = γk − sign(γk) αλ1 if m is odd, γk if m is even.” (Equivalently: eq. 14, with "
+            "its own n_k for each entry, without the last line of the proof.)",
         ),
         Part(
             "cause-kink",
@@ -89,14 +99,12 @@ class ToyLassoOrbit(Claim):
     )
     notes = (
         "As printed, “for every N ≥ N0” cannot be meant: at N and at N + 1 the formula gives the same entry "
-        "both signs. It fails for every start, P = 1 included (b0 = α λ1/2: +, -, +, ...). The proof (eq. "
-        "14) shows it for one N per entry.",
+        "both signs. With one γk for all N it fails for every start, P = 1 included (b0 = α λ1/2: +, -, +, "
+        "...). The proof (eq. 14) shows it for one N per entry; its last line, N0 = max(n0, ..., n_{P-1}), "
+        "drops the parities.",
         "One N for all entries needs a common parity: floor(|b0[k]|/(α λ1)) + [b0[k] < 0] must be even for "
-        "all k or odd for all k, which independent entries satisfy with probability 2^(1-P). A smallest "
-        "counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): at every N ≥ 1 one entry is positive and the other "
-        "negative.",
-        "A repair: let γk lie in (-α λ1, α λ1) without 0 and depend on N; then for every N ≥ N0 "
-        "entry k is γk at even m and γk - sign(γk) α λ1 at odd m.",
+        "all k or odd for all k, which independent entries of symmetric law satisfy with probability "
+        "2^(1-P), whatever α λ1.",
         "“Never exactly zero” is no mark of a kink by itself: over the reals, for almost every start and "
         "α λ1 ≠ d, gradient descent on the smooth twin does not reach 0 in finite time either (b shrinks by "
         "the factor 1 - α λ1/d). What the kink adds is that no step is small enough to approach it.",
@@ -119,6 +127,7 @@ class ToyLassoOrbit(Claim):
                 for product in PRODUCTS
             ),
             RunSpec(self.id, "formula", {**settings, "starts": 5 * starts}, (0,)),
+            *(RunSpec(self.id, "map", {"P": P, "starts": starts // 2}, (0,)) for P in MAP_DIMENSIONS),
             RunSpec(self.id, "twins", {"starts": starts}, (0,)),
             RunSpec(self.id, "curves", settings, (0,)),
         ]
@@ -129,6 +138,7 @@ class ToyLassoOrbit(Claim):
             "every-float32": _experiments.every_float32,
             "orbits": _experiments.orbits,
             "formula": _experiments.formula,
+            "map": _experiments.parity_map,
             "twins": _experiments.twins,
             "curves": _experiments.curves,
         }
@@ -143,4 +153,4 @@ class ToyLassoOrbit(Claim):
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
-        return [_figures.orbit(rows), _figures.twin(rows)]
+        return [_figures.orbit(rows), _figures.parity_map(rows), _figures.twin(rows)]

@@ -17,6 +17,8 @@ __all__ = [
     "CHUNKS",
     "DIMENSIONS",
     "DTYPES",
+    "MAP_DIMENSIONS",
+    "MAP_PRODUCTS",
     "PRODUCTS",
     "SIZES",
     "WIDTHS",
@@ -24,6 +26,7 @@ __all__ = [
     "every_float32",
     "formula",
     "orbits",
+    "parity_map",
     "rationals",
     "twins",
 ]
@@ -34,6 +37,9 @@ SIZES = {"quick": (400, 24), "laptop": (4000, 48), "paper": (20_000, 96)}
 PRODUCTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 DTYPES = ("float64", "float32")
 DIMENSIONS = (1, 2, 3, 5, 10)
+# The map of P against α λ1; 0.3 and 3 are added to what the orbits are run at.
+MAP_DIMENSIONS = (1, 2, 3, 4, 5, 10)
+MAP_PRODUCTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Widths over which the twins round |x|.
 WIDTHS = (0.01, 0.1, 1.0)
 # The float32 starts are counted in quarters.
@@ -127,9 +133,7 @@ def formula(spec: RunSpec) -> list[Row]:
             stepsize=spec["stepsize"],
             record=Record(tail=2),
         )
-        signs = np.sign(run.tail)
-        common = (signs[:, 0] == signs[:, 0, :1]).all(axis=1)
-        opposite = (signs[:, 0] == -signs[:, 1]).all(axis=1)
+        common, opposite = _parities(run.tail)
         repaired = opposite & (np.abs(run.tail) < move).all(axis=(1, 2))
         # literally, for every N: the entry would have to be positive at N and at N + 1
         literal = (run.tail > 0).all(axis=(1, 2))
@@ -138,9 +142,35 @@ def formula(spec: RunSpec) -> list[Row]:
                 "experiment": "formula",
                 "P": dimension,
                 "n": spec["starts"],
-                "common": int((common & opposite).sum()),
+                "common": int(common.sum()),
                 "literal": int(literal.sum()),
                 "repaired": int(repaired.sum()),
+            }
+        )
+    return rows
+
+
+def parity_map(spec: RunSpec) -> list[Row]:
+    """The same share over the number of entries and α λ1: theory says 2^(1-P), whatever α λ1."""
+    dimension = spec["P"]
+    start = stream("map", dimension).uniform(-1, 1, (spec["starts"], dimension))
+    rows = []
+    for move in MAP_PRODUCTS:
+        run = minimize(
+            ToyLasso(1.0, dimension),
+            start=start,
+            steps=int(1 / move) + 4,
+            stepsize=move,
+            record=Record(tail=2),
+        )
+        common, _ = _parities(run.tail)
+        rows.append(
+            {
+                "experiment": "map",
+                "x": move,
+                "y": dimension,
+                "hits": int(common.sum()),
+                "n": spec["starts"],
             }
         )
     return rows
@@ -165,6 +195,13 @@ def curves(spec: RunSpec) -> list[Row]:
         {"experiment": "curves", "product": move, "entry": k, "path": run.tail[0, :, k].tolist()}
         for k in range(3)
     ]
+
+
+def _parities(tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the last two iterates (B, 2, P): do all entries cross 0 together, and does each cross it at all?"""
+    signs = np.sign(tail)
+    opposite = (signs[:, 0] == -signs[:, 1]).all(axis=1)
+    return opposite & (signs[:, 0] == signs[:, 0, :1]).all(axis=1), opposite
 
 
 def _step(b: Fraction, move: Fraction) -> Fraction:
@@ -209,8 +246,8 @@ def _constant_step(start: np.ndarray, move: float, width: float) -> Row:
     objective = ToyLasso(1.0, 1).smooth_twin(width) if width else ToyLasso(1.0, 1)
     steps = int(min(4000, 40 / move) + 1500 + 1 / move)
     if width and move < 2 * width:
-        # the last stretch contracts by 1 - move/width a step: give it thirty time constants
-        steps += min(int(30 * width / move), 60_000)
+        # the last stretch contracts by 1 - move/width a step: e^-20 takes any start below 1e-6
+        steps += int(20 * width / move)
     run = minimize(objective, start=start, steps=steps, stepsize=move, record=Record(window=2))
     late = run.late_high[:, _MAX]
     return {

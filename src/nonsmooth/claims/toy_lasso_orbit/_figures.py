@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.toy_lasso_orbit._experiments import WIDTHS
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.claims.toy_lasso_orbit._experiments import MAP_PRODUCTS, WIDTHS
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["orbit", "twin"]
+__all__ = ["orbit", "parity_map", "twin"]
 
 _MARKS = "osx^"
 
@@ -42,6 +42,30 @@ def orbit(rows: Sequence[Row]) -> Drawing:
     )
     caption = "Left: three entries of one run. Right: how often eq. 8's single parity is met."
     return Drawing("orbit", caption, figure)
+
+
+def parity_map(rows: Sequence[Row]) -> Drawing:
+    """Share of starts with one parity for all entries, over P and α λ1."""
+    figure, axes = canvas(1, width=5.4, height=3.6)
+    product = next((r["product"] for r in rows if r["experiment"] == "curves"), 0.01)
+    draw_share_map(
+        figure,
+        axes[0, 0],
+        [r for r in rows if r["experiment"] == "map"],
+        xlabel="α λ1",
+        ylabel="number of entries P",
+        title="Starts with one parity for all entries (eq. 8)",
+        mark=(product, 2),
+        mark_label="chosen α λ1, P as in the worked example",
+        border=([MAP_PRODUCTS[0] / 2, MAP_PRODUCTS[-1] * 2], [2, 2]),
+        border_label="theory: 2^(1−P) = 1/2",
+        share_label="share of starts",
+    )
+    ticks = sorted({r["y"] for r in rows if r["experiment"] == "map"})
+    axes[0, 0].minorticks_off()
+    axes[0, 0].set_yticks(ticks, [str(tick) for tick in ticks])
+    caption = "Eq. 8's one parity for all entries: the share falls with P alone. Uniform starts, float64."
+    return Drawing("map", caption, figure)
 
 
 def twin(rows: Sequence[Row]) -> Drawing:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.toy_lasso_orbit._experiments import CHUNKS, DTYPES, PRODUCTS, WIDTHS
-from nonsmooth.findings import Attribution, Finding, Result, Ruling, number, share_of
+from nonsmooth.findings import Attribution, Finding, Result, Ruling, against_theory, number, share_of
 
 __all__ = ["cause_kink", "formula_8", "non_zero", "orbit"]
 
@@ -130,6 +130,7 @@ def formula_8(rows: Sequence[Row]) -> _Answer:
             "γk of either sign in (-α λ1, α λ1), alternating with γk - sign(γk) α λ1.",
             part,
         ),
+        *_map_findings(rows, part),
     ]
     region = ", ".join(f"P = {dimension}: {found.value:.3g}" for dimension, found in shares.items())
     if all(found.interval[0] > 0.95 for found in shares.values()):
@@ -139,7 +140,8 @@ def formula_8(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.DIFFERS, n, why, region), findings
     why = (
         "It holds entry by entry, each with its own N (eq. 14); one N for all entries exists for a share of "
-        "starts that falls as 2^(1-P)."
+        "starts that falls as 2^(1-P). Smallest counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): from the "
+        "second iterate on one entry is positive and the other negative."
     )
     return Ruling(part, Result.IN_PART, n, why, region), findings
 
@@ -196,6 +198,30 @@ def _of(rows: Sequence[Row], experiment: str) -> list[Row]:
 
 def _total(rows: Sequence[Row], field: str) -> int:
     return sum(r[field] for r in rows)
+
+
+def _map_findings(rows: Sequence[Row], part: str) -> list[Finding]:
+    """The map of P and α λ1 against 2^(1-P): on which side of one half, and how near."""
+    cells = _of(rows, "map")
+    if not cells:
+        return []
+    spoken, clear, right = against_theory(cells, lambda _, P: None if P == 2 else P == 1)
+    inside = 0
+    for cell in cells:
+        low, high = share_of(cell["hits"], cell["n"], comparisons=len(cells)).interval
+        inside += low - 1e-12 <= 2.0 ** (1 - cell["y"]) <= high + 1e-12
+    products = sorted({cell["x"] for cell in cells})
+    return [
+        Finding(
+            "clear cells of the map that theory gets right",
+            f"{right} of {clear}",
+            _total(cells, "n"),
+            f"Share 2^(1-P), whatever α λ1 (from {products[0]:g} to {products[-1]:g}): above one half for P = 1, "
+            f"below it for P ≥ 3; {spoken} cells, P = 2, where it is one half, apart. In {inside} of "
+            f"{len(cells)} cells 2^(1-P) lies inside the Wilson interval (allowing for {len(cells)} comparisons).",
+            part,
+        )
+    ]
 
 
 def _in_float32(rows: Sequence[Row], part: str) -> list[Finding]:
