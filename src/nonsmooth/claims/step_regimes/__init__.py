@@ -24,8 +24,8 @@ class StepRegimes(Claim):
         "“Constant step-size GDs approach the stationary point but rarely converge to it unless the loss "
         "function has desirable properties like L− smoothness”; diminishing steps, “where lim αt = 0, and "
         "Σ αt → ∞”, converge “in more general settings”; in the reducing regime “the limiting dynamics ... "
-        "are those of a constant step-size GD, with learning rates and weight initializations chosen from the "
-        "Tth run. Therefore, we exclusively study the constant step-size problem”."
+        "are those of a constant step-size GD, with learning rates and weight initializations chosen from "
+        "the Tth run. Therefore, we exclusively study the constant step-size problem”."
     )
     unstated = (
         Setting(
