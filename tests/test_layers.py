@@ -12,7 +12,7 @@ LINES = (
     ("cli", "report"),
     ("claims", "audit"),
     ("findings", "runs", "diagnostics"),
-    ("training", "trajectories"),
+    ("training", "trajectories", "testbed"),
     ("methods",),
     ("objectives", "penalties", "networks", "datasets"),
     ("errors", "_version"),

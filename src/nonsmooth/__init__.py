@@ -4,6 +4,7 @@ Submodules and names are imported when first used, so that ``import nonsmooth`` 
 
     ns.objectives, ns.penalties, ns.methods     the composite problem and how to minimise it
     ns.minimize(f, ...)                         a population of runs
+    ns.testbed                                  the paper's network as a test problem for any method
     ns.claims                                   the paper's claims: run, judged, drawn
 """
 
@@ -15,13 +16,33 @@ from typing import TYPE_CHECKING, Any
 from nonsmooth._version import __version__
 
 if TYPE_CHECKING:
-    from nonsmooth import claims, datasets, findings, methods, objectives, penalties, runs, trajectories
+    from nonsmooth import (
+        claims,
+        datasets,
+        findings,
+        methods,
+        objectives,
+        penalties,
+        runs,
+        testbed,
+        trajectories,
+    )
     from nonsmooth.errors import InputError
     from nonsmooth.methods import Constant, Diminishing, Reducing
     from nonsmooth.penalties import L1, ElasticNet
     from nonsmooth.trajectories import Record, Run, minimize
 
-_MODULES = ("claims", "datasets", "findings", "methods", "objectives", "penalties", "runs", "trajectories")
+_MODULES = (
+    "claims",
+    "datasets",
+    "findings",
+    "methods",
+    "objectives",
+    "penalties",
+    "runs",
+    "testbed",
+    "trajectories",
+)
 _NAMES = {
     "Constant": "methods",
     "Diminishing": "methods",
@@ -52,6 +73,7 @@ __all__ = [
     "objectives",
     "penalties",
     "runs",
+    "testbed",
     "trajectories",
 ]
 

@@ -1,6 +1,7 @@
 """How it is minimised: recursions and step-size regimes."""
 
 from nonsmooth.methods._exact_lasso import ExactLasso, duality_gap, exact_lasso
+from nonsmooth.methods._exact_minimum import ExactMinimum, dcp_convex, exact_minimum
 from nonsmooth.methods._methods import (
     Fista,
     Method,
@@ -17,6 +18,7 @@ __all__ = [
     "Constant",
     "Diminishing",
     "ExactLasso",
+    "ExactMinimum",
     "Fista",
     "Method",
     "Momentum",
@@ -27,7 +29,9 @@ __all__ = [
     "Subgradient",
     "TorchOptimizer",
     "WorstCase",
+    "dcp_convex",
     "duality_gap",
     "exact_lasso",
+    "exact_minimum",
     "worst_case",
 ]

@@ -1,9 +1,9 @@
 """Section 4, soft-thresholding and ISTA: sparse, and (on convex losses, so far) how far from optimal?
 
 Soft-thresholding is the proximal step of the L1 norm. After each gradient step (ISTA) its fixed points are
-the LASSO's minimisers. After training, on the iterate of another method, it makes zeros and no more. On a convex
-loss that is not L-smooth a constant step can stall where data kinks hold the minimiser; whether the cause is
-soft-thresholding or the constant step is told by diminishing steps. Networks are not run here yet.
+the LASSO's minimisers. After training, on the iterate of another method, it makes zeros and no more. On a
+convex loss that is not L-smooth a constant step can stall where data kinks hold the minimiser; whether the
+cause is soft-thresholding or the constant step is told by diminishing steps. Networks are not run here yet.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SoftThreshold(Claim):
             "losses that are not L-smooth: eq. 3 with λ1 > 0, and least absolute deviations.",
             "Constant step, eq. 3 at λ1 = 0.01, 0.1, 0.3 and 1 times ρ = max_k 2 Σ_i |y_i z_ik|: differs if "
             "at some λ1 or on the other loss the share of seeds that end within 1e-10 (relative) of the "
-            "exact minimum has Wilson lower end (5 comparisons) above 0.9 (“necessarily” allows no such case); "
+            "exact minimum has Wilson lower end (5 comparisons) above 0.9 (“necessarily” allows no case); "
             "holds if every upper end is below 0.1; else holds in part.",
             least_n=64,
             comparisons=5,
