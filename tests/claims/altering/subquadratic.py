@@ -1,0 +1,23 @@
+"""Rows of ``subquadratic`` altered as if its experiments had come out differently."""
+
+from claims.altering.rows import set_rows
+
+
+def _twin(row: dict) -> bool:
+    return row["loss"] != "huber"
+
+
+# part, what it answers on the real rows, how the rows are altered, what it must answer then
+CASES = [
+    ("differences", "holds", set_rows("differences", measured=lambda r: [r["exact"]] * 9), "differs"),
+    ("challenge", "holds in part", set_rows("huber", late_ratio=1.0), "holds"),
+    ("challenge", "holds in part", set_rows("huber", bounded=False), "differs"),
+    (
+        "all-L-smooth",
+        "differs",
+        set_rows("functions", twice=True, at_least_quadratic=False),
+        "holds",
+    ),
+    ("cause-twice", "not supported", set_rows("huber", _twin, bounded=False), "supported"),
+    ("cause-twice", "not supported", set_rows("huber", bounded=False), "undecided"),
+]
