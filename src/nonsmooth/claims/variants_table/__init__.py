@@ -98,7 +98,7 @@ class VariantsTable(Claim):
             comparisons=11,
             where="Proposition B.5, eq. 23",
             repair="“irrespective of the value of λ1 as long as λ1² ≫ ε̄”. The proof's “in the large t limit "
-            "we have ε ≪ γ^t ≪ 1” cannot be met for a fixed ε > 0, since γ^t → 0; the remainder is O(γ^t + ε).",
+            "we have ε ≪ γ^t ≪ 1” cannot be met for a fixed ε > 0, as γ^t → 0; the remainder is O(γ^t + ε).",
         ),
         Part(
             "cause-kink",

@@ -20,18 +20,17 @@ def table_1(rows: Sequence[Row]) -> Drawing:
     ax = axes[0, 0]
     ax.set_axis_off()
     found = cells(rows)
-    words = {True: "yes", False: "no", None: "undecided"}
     text, labels, shades = [], [], []
     for row in ("vanilla", "momentum", "RMSProp"):
         labels.append(f"{row}, as printed")
-        text.append([words[PRINTED[row, c]] if (row, c) in PRINTED else "–" for c in _COLUMNS])
+        text.append([_words(PRINTED[row, c], "") if (row, c) in PRINTED else "–" for c in _COLUMNS])
         shades.append(["0.9"] * 3)
         for name, optimiser in OPTIMISERS.items():
             if optimiser.row != row:
                 continue
             labels.append(f"   found: {optimiser.title}")
             here = [found.get((name, c)) for c in _COLUMNS]
-            text.append(["not run" if cell is None else words[cell[0]] for cell in here])
+            text.append(["not run" if cell is None else _words(*cell) for cell in here])
             shades.append(["white"] * 3)
     drawn = ax.table(
         cellText=text,
@@ -51,6 +50,11 @@ def table_1(rows: Sequence[Row]) -> Drawing:
         "by experiment, float64."
     )
     return Drawing("table-1", caption, figure)
+
+
+def _words(answer: bool | None, counted: str) -> str:
+    """The answer, or where it is neither, of how many pairs of starts it is so."""
+    return counted.partition(" seeds")[0] if answer is None else "yes" if answer else "no"
 
 
 def jitter_map(rows: Sequence[Row]) -> Drawing:
