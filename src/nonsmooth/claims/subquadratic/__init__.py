@@ -86,7 +86,8 @@ class Subquadratic(Claim):
             comparisons=3,
             twin="the C² loss with Huber's exact square on [−1, 1], slope flattening up to 2; log cosh "
             "(analytic); same L, data, start and step",
-            repair="The bounded slope, which Huber's loss shares with its twice differentiable twins.",
+            repair="“This is because the Huber loss has a bounded slope”, which it shares with twice differentiable "
+            "losses that behave the same.",
         ),
     )
     notes = (

@@ -81,6 +81,9 @@ def huber(spec: RunSpec) -> list[Row]:
                 late.append(float(value(r).mean()))
                 ratios.append(late[-1] / max(float((r * r / 2).mean()), 1e-300))
             b = b - _STEPSIZE / 50 * (Z.T @ slope(r))
+        below = stream("start", seed).uniform(-1, 1, 200)
+        for _ in range(spec["steps"]):
+            below = below - 0.5 * (2 / L) / 50 * (Z.T @ slope(Z @ below - y))
         fit = np.linalg.lstsq(Z, y, rcond=None)[0]
         way = stream("direction", seed).standard_normal(200)
         reach = 1 / np.abs(Z @ way).max()
@@ -95,6 +98,7 @@ def huber(spec: RunSpec) -> list[Row]:
                 "growth_spread": float(np.ptp(growth) / np.mean(growth)),
                 "bounded": bool(max(late) < 1e3 * first),
                 "converged": bool(max(late) < 1e-9 * first),
+                "converged_below": bool(value(Z @ below - y).mean() < 1e-9 * first),
                 "late_ratio": float(np.median(ratios)),
             }
         )

@@ -157,8 +157,9 @@ def cause_twice(rows: Sequence[Row]) -> _Answer:
             found.n,
             f"{'Once' if loss == 'huber' else 'At least twice'} differentiable, α at least "
             f"{number(min(r['edge'] for r in mine[loss]))} times 2/L; late loss over the quadratic's "
-            f"{number(min(r['late_ratio'] for r in mine[loss]), 2)} or more; float64; Wilson interval "
-            "allowing for 3 comparisons.",
+            f"{number(min(r['late_ratio'] for r in mine[loss]), 2)} or more. At half of 2/L "
+            f"{sum(r['converged_below'] for r in mine[loss])} of {found.n} converge. float64; Wilson "
+            "interval allowing for 3 comparisons.",
             part,
             interval=found.interval,
         )
