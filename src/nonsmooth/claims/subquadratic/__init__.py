@@ -33,7 +33,7 @@ class Subquadratic(Claim):
         "finite differences at kinks": "break down",
         "L-smooth functions": "twice differentiable; subquadratic growth near local minima",
     }
-    unstated = (Setting("steps", 400, "steps of each run on Huber's loss and its twins", low=200, high=5000),)
+    unstated = (Setting("steps", 200, "steps of each run on Huber's loss and its twins", low=150, high=5000),)
     parts = (
         Part(
             "differences",
@@ -86,8 +86,8 @@ class Subquadratic(Claim):
             comparisons=3,
             twin="the C² loss with Huber's exact square on [−1, 1], slope flattening up to 2; log cosh "
             "(analytic); same L, data, start and step",
-            repair="“This is because the Huber loss has a bounded slope”, which it shares with twice differentiable "
-            "losses that behave the same.",
+            repair="“This is because the Huber loss has a bounded slope”, which it shares with twice "
+            "differentiable losses that behave the same.",
         ),
     )
     notes = (
