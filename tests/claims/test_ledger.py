@@ -1,12 +1,11 @@
-"""The ledger: strict JSON, a digest of what was found, and differences in words."""
+"""The ledger: strict JSON, and a digest of what was found."""
 
-import copy
 import json
 
 import numpy as np
 import pytest
 
-from nonsmooth.claims import Ledger, compare
+from nonsmooth.claims import Ledger, rerun
 from nonsmooth.errors import InputError
 
 
@@ -107,34 +106,29 @@ def test_it_cannot_be_written_below_a_file(tmp_path):
         _ledger().write(tmp_path / "file" / "ledger.json")
 
 
-def test_no_difference():
-    assert compare(_ledger(), _ledger()) == []
-    assert compare(_ledger(_claim("a"), _claim("b")), _ledger(_claim("b"), _claim("a"))) == [
-        "the same claims in another order"
-    ]
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"rulings": {"part": 1}},
+        {"rulings": ["p"]},
+        {"rulings": [{"part": "p"}]},
+        {"findings": [{}]},
+        {"settings": []},
+        {"unstated": [{"name": "stepsize"}]},
+        {"sweep": [{"value": 1}]},
+    ],
+)
+def test_an_entry_without_the_shape_of_one(tmp_path, more):
+    _ledger(_claim(**more)).write(tmp_path / "ledger.json")
+    with pytest.raises(InputError, match="no ledger: a claim's"):
+        Ledger.read(tmp_path / "ledger.json")
 
 
-def _changed(change):
-    other = copy.deepcopy(_claim())
-    change(other)
-    return compare(_ledger(), _ledger(other))
-
-
-def test_differences_in_words():
-    assert compare(_ledger(_claim("a")), _ledger(_claim("b"))) == [
-        "a: only in the first",
-        "b: only in the second",
-    ]
-    assert _changed(lambda c: c.update(result="differs")) == ["toy: result holds -> differs"]
-    assert _changed(lambda c: c.update(attribution="supported")) == ["toy: attribution null -> supported"]
-    assert _changed(lambda c: c["settings"].update(stepsize=0.1)) == ["toy: setting stepsize 0.01 -> 0.1"]
-    assert _changed(lambda c: c["settings"].update(new=1)) == ["toy: setting new null -> 1"]
-    assert _changed(lambda c: c["rulings"][0].update(n=6)) == ["toy: part 'p': n 5 -> 6"]
-    assert _changed(lambda c: c["rulings"].clear()) == ["toy: part 'p' only in the first"]
-    assert _changed(lambda c: c["findings"][0].update(interval=None)) == [
-        "toy: finding 'p / norm': interval [1.5, 1.7] -> null"
-    ]
-    assert _changed(lambda c: c["findings"].append({"name": "x", "part": ""})) == [
-        "toy: finding 'x' only in the second"
-    ]
-    assert _changed(lambda c: c.update(notes=["a note"])) == ["toy: notes changed"]
+def test_the_command_that_judges_an_entry_again():
+    swept = [{"setting": "stepsize", "value": 0.1}, {"setting": "stepsize", "value": 1.0}]
+    unstated = [{"name": "steps", "value": 7, "default": 9}, {"name": "kind", "value": "a", "default": "a"}]
+    entry = _claim(unstated=unstated, sweep=swept, claim_file="my claim.py")
+    command = "nonsmooth reproduce toy --tier quick --claims 'my claim.py' --set steps=7"
+    assert rerun(entry, sweep=False) == command
+    assert rerun(entry) == f"{command} --over stepsize=0.1,1.0"
+    assert rerun({"id": "toy"}) == "nonsmooth reproduce toy --tier quick"

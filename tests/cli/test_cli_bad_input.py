@@ -263,6 +263,7 @@ def test_a_ledger_that_is_none_is_refused(tmp_path_factory, written, content):
     (folder / "ledger.json").write_bytes(content)
     assert_refused(call("diff", written, folder))
     assert_refused(call("report", "--out", folder))
+    assert_refused(call("errata", folder))
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,12 @@ def test_report_makes_the_same_page_and_figures_again(copied):
     before = contents(copied)
     shutil.rmtree(copied / "figures")
     (copied / "report.html").unlink()
+    (copied / "errata.html").unlink()
     data = strict_json(call("report", "--out", copied, "--claims", TOY, "--json").stdout)
-    assert data["written"] == [str(copied / "report.html"), str(copied / "figures")]
+    assert data["written"] == [str(copied / name) for name in ("report.html", "errata.html", "figures")]
     after = contents(copied)
     kept = {path for path in before if path.suffix in (".html", ".svg", ".pdf", ".json", ".parquet")}
-    assert len(kept) == 5
+    assert len(kept) == 6
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
     assert f"wrote {copied / 'report.html'}" in call("report", "--out", copied, "--claims", TOY).stdout
 
@@ -111,17 +112,24 @@ def test_diff_says_what_changed(written, tmp_path):
     call("reproduce", "toy-mean", *FAST, "--set", "shift=0.3", "--out", tmp_path, "--quiet", "--no-page")
     plain = call("diff", written, tmp_path)
     assert plain.exit_code == 0
-    assert "toy-mean: result holds -> differs" in plain.stdout
     data = call("diff", written, tmp_path, "--json", "--exit-code")
     assert data.exit_code == 1
-    assert strict_json(data.stdout)["differences"] == plain.stdout.splitlines()
+    told = strict_json(data.stdout)
+    assert told["same"] is False
+    assert told["differences"] == [f"{c['claim']}: {c['words']}" for c in told["changes"]]
+    assert "toy-mean: setting shift 0.0 -> 0.3" in told["differences"]
+    head, _, claim, *lines = plain.stdout.splitlines()
+    assert head == "1 claim with another answer."
+    assert claim == "toy-mean:"
+    assert lines == [f"  {change['words']}" for change in told["changes"]]
+    assert lines[0].strip() == "result holds -> differs, because part mean holds -> differs"
 
 
 def test_clean_removes_what_was_written_and_nothing_else(copied):
     (copied / "notes.txt").write_text("mine")
     (copied / "figures" / "mine.svg").write_text("mine")
     data = strict_json(call("clean", "--out", copied, "--yes", "--json").stdout)
-    assert len(data["removed"]) == 6
+    assert len(data["removed"]) == 7
     assert set(contents(copied)) == {copied / "notes.txt", copied / "figures" / "mine.svg"}
     assert call("clean", "--out", copied, "--yes").stdout.startswith("removed 0 files")
 
@@ -195,7 +203,7 @@ def on_a_terminal(*args, answer=b"", **environment):
 def test_clean_asks_on_a_terminal(copied, answer, there):
     code, seen = on_a_terminal("clean", "--out", copied, answer=answer)
     assert code == 0
-    assert "Remove 6 files" in seen
+    assert "Remove 7 files" in seen
     assert (copied / "store.sqlite").exists() is there
 
 

@@ -66,6 +66,16 @@ def test_a_log_gets_a_line_now_and_then(now, capsys):
     assert len(lines) == 1 + 8
 
 
+def test_drawing_is_told_when_it_takes_long(now, capsys):
+    with _progress.progress(quiet=False) as listener:
+        listener(_progress.Drawn("", 0, 9))
+        for done in range(1, 10):
+            now[0] += 2.0
+            listener(_progress.Drawn("toy", done, 9))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["drawing: 3 of 9 claims, 6 s", "drawing: 6 of 9 claims, 12 s"]
+
+
 def test_trouble_is_told(capsys):
     with _progress.progress(quiet=False) as listener:
         listener(Retried(SPEC))

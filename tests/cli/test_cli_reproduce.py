@@ -15,7 +15,7 @@ from nonsmooth.claims import TIERS, built, inventory
 from nonsmooth.cli import _options
 from nonsmooth.cli._verdicts import headline
 
-WRITES = ("store.sqlite", "ledger.json", "runs.parquet", "report.html", "figures")
+WRITES = ("store.sqlite", "ledger.json", "runs.parquet", "report.html", "errata.html", "figures")
 DRAW = "        figure, axes = canvas(1)\n"
 
 
@@ -232,6 +232,38 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(tmp_path, engine
     assert "the same command resumes" in line
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"40 batches of runs, {kept} of them stored already" in again.stderr
+
+
+@pytest.mark.parametrize("engine", ["inline", "processes"])
+def test_ctrl_c_while_drawing_keeps_runs_and_ledger(tmp_path, engine):
+    mark = tmp_path / "drawing"
+    slow = f"        open({str(mark)!r}, 'a').close(); time.sleep(60)\n        figure, axes = canvas(1)\n"
+    files = []
+    for k in range(3):  # enough for workers to be asked
+        own = (ID, f'    id = "toy-{k}"\n'), (DRAW, slow)
+        files += ["--claims", str(variant(tmp_path, *own, name=f"toy_{k}.py"))]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "nonsmooth", "reproduce", "toy-0", "toy-1", "toy-2", *files]
+    command += [*FAST[2:6], "--engine", engine, "--jobs", "2", "--out", str(out)]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
+        while not mark.exists():
+            assert running.poll() is None, running.stderr and running.stderr.read()
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    (line,) = errors_in(stderr)
+    assert "interrupted while drawing" in line
+    assert f"nonsmooth report --out {out}" in line
+    assert sorted(path.name for path in out.iterdir()) == ["ledger.json", "runs.parquet", "store.sqlite"]
 
 
 def test_a_reader_of_progress_who_leaves_does_not_stop_the_work(tmp_path):

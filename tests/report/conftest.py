@@ -10,13 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nonsmooth.claims import Ledger, errata
 from nonsmooth.findings import COLOURS, Drawing, canvas, style
-from nonsmooth.report import save_figures, write_page
+from nonsmooth.report import save_figures, write_errata, write_page
 
 _SAMPLE = json.loads((Path(__file__).parent / "sample_ledger.json").read_text(encoding="utf-8"))
 Entry = namedtuple("Entry", "id section where summary")
+SECTIONS = (*["4. The LASSO penalty"] * 3, "3. Convergence", *["5. The edge of stability"] * 2)
 INVENTORY = [
-    *(Entry(claim["id"], "4", claim["where"], "") for claim in _SAMPLE["claims"]),
+    *(
+        Entry(claim["id"], section, claim["where"], "")
+        for claim, section in zip(_SAMPLE["claims"], SECTIONS, strict=True)
+    ),
     Entry(
         "rates", "3", "Sec. 3", "O(1/ε) steps on L-smooth convex functions, O(1/ε²) on Lipschitz convex ones."
     ),
@@ -71,8 +76,10 @@ def known() -> dict:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, known: dict) -> Path:
-    """An output folder as ``reproduce`` leaves it."""
+    """An output folder as ``reproduce`` leaves it, without its store."""
     folder = tmp_path_factory.mktemp("out")
     (folder / "ledger.json").write_text(json.dumps(_SAMPLE), encoding="utf-8")
+    found = errata(Ledger.of(_SAMPLE["claims"], _SAMPLE["environment"]))
+    write_errata(found, folder / "errata.html", beside=["report.html"])
     write_page(_SAMPLE, save_figures(drawings(), folder / "figures"), folder / "report.html", **known)
     return folder

@@ -1,4 +1,4 @@
-"""The page in a real browser, opened from disk: silent, readable, and right in both themes and on paper."""
+"""The pages in a real browser, opened from disk: silent, readable, and right in both themes and on paper."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def visit(browser, folder: Path) -> Iterator[Callable]:
         context.close()
     assert len(asked) >= len(contexts)
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert all(url.endswith("/report.html") for url in asked if url.startswith("file:"))
+    assert all(url.endswith(("/report.html", "/errata.html")) for url in asked if url.startswith("file:"))
     assert said == []
 
 
@@ -85,17 +85,22 @@ def pixels(target) -> np.ndarray:
     return imread(io.BytesIO(target.screenshot()), format="png")[..., :3]
 
 
+PAGES = pytest.mark.parametrize("name", ["report.html", "errata.html"])
+
+
+@PAGES
 @pytest.mark.parametrize("width", [1280, 768, 400, 320])
-def test_nothing_sticks_out_sideways(visit: Callable, width: int) -> None:
-    page = visit(width)
+def test_nothing_sticks_out_sideways(visit: Callable, folder: Path, width: int, name: str) -> None:
+    page = visit(width, path=folder / name)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@PAGES
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_drawn_with_contrast(visit: Callable, scheme: str, width: int) -> None:
-    page = visit(width, scheme)
+def test_it_is_drawn_with_contrast(visit: Callable, folder: Path, scheme: str, width: int, name: str) -> None:
+    page = visit(width, scheme, path=folder / name)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     seen = pixels(page)
     assert seen.std() > 0.05
@@ -154,8 +159,34 @@ def test_paper_is_white_and_shows_what_is_folded(visit: Callable) -> None:
     assert not page.evaluate("[...document.querySelectorAll('details')].some(d => d.open)")
 
 
-def test_it_prints(visit: Callable) -> None:
-    assert visit().pdf(format="A4").startswith(b"%PDF")
+@PAGES
+def test_it_prints(visit: Callable, folder: Path, name: str) -> None:
+    assert visit(path=folder / name).pdf(format="A4").startswith(b"%PDF")
+
+
+def test_the_errata_fold_their_rules_and_paper_shows_them(visit: Callable, folder: Path) -> None:
+    page = visit(path=folder / "errata.html")
+    rule = page.locator("article details p").first
+    assert not rule.is_visible()
+    page.locator("article summary").first.click()
+    assert rule.is_visible()
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("[...document.querySelectorAll('details')].every(d => d.open)")
+
+
+def test_the_pages_link_to_each_other(visit: Callable, folder: Path) -> None:
+    page = visit(path=folder / "report.html")
+    page.get_by_role("link", name="Points that do not hold as printed").click()
+    assert page.get_by_role("heading", level=1).text_content() == "Points that do not hold as printed"
+    page.get_by_role("link", name="report.html").click()
+    assert page.get_by_role("table", name="Verdicts").is_visible()
+
+
+def test_a_folded_errata_reads_without_scripts(visit: Callable, folder: Path) -> None:
+    page = visit(path=folder / "errata.html", java_script_enabled=False)
+    assert page.get_by_role("heading", name="Causes that the controls do not bear out").is_visible()
+    page.locator("article summary").first.click()
+    assert page.locator("article details p").first.is_visible()
 
 
 def test_keyboard_and_names(visit: Callable) -> None:
@@ -165,7 +196,7 @@ def test_keyboard_and_names(visit: Callable) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#verdicts"
     table = page.get_by_role("table", name="Verdicts")
-    assert table.get_by_role("row").count() == 7
+    assert table.get_by_role("row").count() == 10  # heads, six claims, three sections
     table.get_by_role("link", name="lasso-paradox").click()
     assert page.evaluate("location.hash") == "#lasso-paradox"
     assert page.get_by_role("heading", name="lasso-paradox").is_visible()
@@ -173,7 +204,7 @@ def test_keyboard_and_names(visit: Callable) -> None:
 
 def test_a_narrow_table_is_still_a_table(visit: Callable) -> None:
     table = visit(400).get_by_role("table", name="Verdicts")
-    assert table.get_by_role("row").count() == 7
+    assert table.get_by_role("row").count() == 10  # heads, six claims, three sections
     assert table.get_by_role("cell", name="not supported").count() > 0
 
 

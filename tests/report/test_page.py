@@ -82,8 +82,11 @@ def test_every_finding_ruling_setting_and_note_is_there(ledger: dict, known: dic
         said = [claim["id"], claim["where"], claim["statement"], *claim["notes"]]
         for ruling in claim["rulings"]:
             said += [
-                ruling[name] for name in ("part", "answer", "why", "region", "statement", "rule", "twin")
+                ruling[name]
+                for name in ("part", "answer", "why", "region", "statement", "where", "rule", "twin")
             ]
+            against = ruling["answer"] in ("differs", "holds in part", "not supported")
+            said += [ruling["repair"]] if against else []
         for finding in claim["findings"]:
             said += [
                 finding["name"],
@@ -107,6 +110,46 @@ def test_each_finding_stands_in_the_table_of_its_part(ledger: dict, known: dict)
         for finding in claim["findings"]:
             mine = finding["part"] == ruling["part"]
             assert (html.escape(finding["name"]) in article) is mine
+
+
+def test_a_repair_stands_only_where_something_is_to_repair(ledger: dict, known: dict) -> None:
+    for claim in ledger["claims"]:
+        for ruling in claim["rulings"]:
+            ruling["repair"] = f"repair of {claim['id']}, {ruling['part']}, {ruling['answer']}"
+    said = re.findall(r"repair of [^<]*, ([a-z ]+)<", render_page(ledger, {}, **known))
+    assert set(said) == {"differs", "holds in part", "not supported"}
+
+
+def test_contents_and_verdicts_follow_the_sections_of_the_paper(ledger: dict) -> None:
+    from nonsmooth.claims import inventory
+
+    order = {entry.id: entry.section for entry in inventory()}
+    ledger["claims"] = [{**ledger["claims"][0], "id": id} for id in (*order, "one-of-ones-own")]
+    page = render_page(ledger, {})
+    nav = re.findall(r"<div><b>(.*?)</b>\s*<ul>(.*?)</ul>", page, re.DOTALL)
+    assert [html.unescape(section) for section, _ in nav] == [*dict.fromkeys(order.values()), "Other claims"]
+    linked = [(section, id) for section, links in nav for id in re.findall(r'href="#([^"]*)"', links)]
+    assert linked == [*((section, id) for id, section in order.items()), ("Other claims", "one-of-ones-own")]
+    table = page[page.index('<table class="verdicts') : page.index("</table>")]
+    assert re.findall(r'scope="rowgroup"[^>]*>(.*?)<', table) == [section for section, _ in nav]
+
+
+def test_the_papers_own_figures_and_tables_are_indexed(ledger: dict, known: dict, folder: Path) -> None:
+    svg = next(folder.glob("figures/*.svg"))
+    names = ["figure-10", "map", "figure-4", "table-1", "figure-4-right", "figures", "figure-4"]
+    drawn = [SavedFigure("huber", name, f"{name}.", svg, svg) for name in names]
+    page = render_page(ledger, {"huber": drawn}, folder=folder, **known)
+    index = page[page.index("drawn again</b>") : page.index("</nav>")]
+    assert re.findall(r'href="#([^"]*)">([^<]*)', index) == [
+        ("huber--figure-4", "Figure 4"),
+        ("huber--figure-4-right", "Figure 4"),
+        ("huber--figure-4-", "Figure 4"),
+        ("huber--figure-10", "Figure 10"),
+        ("huber--table-1", "Table 1"),
+    ]
+    for anchor, _ in re.findall(r'href="#([^"]*)">([^<]*)', index):
+        assert page.count(f'<figure id="{anchor}">') == 1
+    assert "drawn again" not in render_page(ledger, {}, **known)
 
 
 def test_findings_of_no_declared_part_are_shown_too(ledger: dict, known: dict) -> None:

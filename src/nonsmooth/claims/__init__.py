@@ -13,37 +13,47 @@ from nonsmooth.claims._registry import built, load, source_of
 
 if TYPE_CHECKING:
     from nonsmooth.claims._claim import TIERS, Claim, Judgement, Row, Setting, Tier
-    from nonsmooth.claims._ledger import Ledger, compare
+    from nonsmooth.claims._compare import Change, compare, in_words
+    from nonsmooth.claims._errata import Errata, Point, errata
+    from nonsmooth.claims._ledger import Ledger, rerun
     from nonsmooth.claims._rebuild import rebuild
     from nonsmooth.claims._reproduce import ClaimsError, ClaimsInputError, Judged, Outcome, reproduce
     from nonsmooth.claims._sweep import Sweep
 
 __all__ = [
     "TIERS",
+    "Change",
     "Claim",
     "ClaimsError",
     "ClaimsInputError",
     "Entry",
+    "Errata",
     "Judged",
     "Judgement",
     "Ledger",
     "Outcome",
+    "Point",
     "Row",
     "Setting",
     "Sweep",
     "Tier",
     "built",
     "compare",
+    "errata",
+    "in_words",
     "inventory",
     "load",
     "rebuild",
     "reproduce",
+    "rerun",
     "source_of",
 ]
 
 _LAZY = {
     "_claim": ("TIERS", "Claim", "Judgement", "Row", "Setting", "Tier"),
-    "_ledger": ("Ledger", "compare"),
+    "_compare": ("Change", "compare", "in_words"),
+    "_errata": ("Errata", "Point", "errata"),
+    "_ledger": ("Ledger", "rerun"),
     "_reproduce": ("ClaimsError", "ClaimsInputError", "Judged", "Outcome", "reproduce"),
     "_rebuild": ("rebuild",),
     "_sweep": ("Sweep",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,16 @@ from typing import Any, Self
 from nonsmooth.errors import InputError
 from nonsmooth.runs import atomic, canonical_json
 
-__all__ = ["Ledger", "compare", "strict"]
+__all__ = ["Ledger", "rerun", "strict", "timeless"]
 
 _NEEDED = ("id", "where", "statement", "tier", "result", "attribution", "rulings", "findings", "settings")
+
+_ROWS = {
+    "rulings": ("part", "answer"),
+    "findings": ("name",),
+    "unstated": ("name", "value"),
+    "sweep": ("setting", "value"),
+}
 
 
 def strict(value: Any) -> Any:
@@ -35,16 +43,30 @@ def strict(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _timeless(value: Any) -> Any:
+def timeless(value: Any) -> Any:
+    """A value of the ledger without the seconds that anything took."""
     if isinstance(value, dict):
-        return {name: _timeless(each) for name, each in value.items() if name != "seconds"}
+        return {name: timeless(each) for name, each in value.items() if name != "seconds"}
     if isinstance(value, list):
-        return [_timeless(each) for each in value]
+        return [timeless(each) for each in value]
     return value
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _odd(claim: Mapping[str, Any]) -> str:
+    """What in a claim's entry has not the shape that everything reading a ledger relies on."""
+    if not isinstance(claim["settings"], dict):
+        return "a claim's settings are no object"
+    for field, needed in _ROWS.items():
+        rows = claim.get(field) or []
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and all(name in row for name in needed) for row in rows
+        ):
+            return f"a claim's {field} are no list of objects with {' and '.join(needed)}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +81,7 @@ class Ledger:
     def of(cls, claims: Sequence[Mapping[str, Any]], environment: Mapping[str, Any]) -> Self:
         """The ledger of these claims, values made strict JSON, with its digest."""
         entries = strict(list(claims))
-        digest = hashlib.sha256(canonical_json(_timeless(entries)).encode()).hexdigest()
+        digest = hashlib.sha256(canonical_json(timeless(entries)).encode()).hexdigest()
         return cls(entries, strict(environment), digest)
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,68 +125,35 @@ class Ledger:
             lacking = [name for name in _NEEDED if not isinstance(claim, dict) or name not in claim]
             if lacking:
                 raise InputError(f"{what} is no ledger: a claim has no {', '.join(lacking)}; {again}")
+            if odd := _odd(claim):
+                raise InputError(f"{what} is no ledger: {odd}; {again}")
         ledger = cls.of(claims, data["environment"])
         if ledger.digest != data.get("digest"):
             raise InputError(f"{what} was changed after it was written: its digest does not fit; {again}")
         return ledger
 
 
-_Keyed = dict[str, Mapping[str, Any]]
+def rerun(entry: Mapping[str, Any], *, sweep: bool = True) -> str:
+    """What a reader types to judge a ledger's entry again at the values it shows.
 
+    Files are named without their folder, as in the ledger.
 
-def _by(rows: Sequence[Mapping[str, Any]], *names: str) -> _Keyed:
-    keyed: _Keyed = {}
-    for row in rows:
-        label = " / ".join(str(row[name]) for name in names if row.get(name))
-        while label in keyed:
-            label += "'"
-        keyed[label] = row
-    return keyed
+    Args:
+        entry: a claim of the ledger; one of an older ledger may lack fields.
+        sweep: whether the command repeats the sweep too, where there was one.
 
-
-def _rows(where: str, kind: str, a: _Keyed, b: _Keyed, fields: Sequence[str]) -> list[str]:
-    said = [f"{where}: {kind} {name!r} only in the first" for name in a if name not in b]
-    said += [f"{where}: {kind} {name!r} only in the second" for name in b if name not in a]
-    for name in a:
-        for field in fields if name in b else ():
-            one, other = a[name].get(field), b[name].get(field)
-            if one != other:
-                said.append(f"{where}: {kind} {name!r}: {field} {_show(one)} -> {_show(other)}")
-    return said
-
-
-def _show(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def compare(a: Ledger, b: Ledger) -> list[str]:
-    """What differs between two ledgers, in words, one line each; empty if they say the same.
-
-    Times and environments are no differences.
+    >>> rerun({"id": "huber", "tier": "laptop", "unstated": [{"name": "steps", "value": 7, "default": 9}]})
+    'nonsmooth reproduce huber --tier laptop --set steps=7'
     """
-    if a.digest == b.digest:
-        return []
-    ours, theirs = _by(a.claims, "id"), _by(b.claims, "id")
-    said = [f"{name}: only in the first" for name in ours if name not in theirs]
-    said += [f"{name}: only in the second" for name in theirs if name not in ours]
-    for name in ours:
-        if name not in theirs:
-            continue
-        one, other = ours[name], theirs[name]
-        before = len(said)
-        for field in ("tier", "result", "attribution", "data"):
-            if one.get(field) != other.get(field):
-                said.append(f"{name}: {field} {_show(one.get(field))} -> {_show(other.get(field))}")
-        for setting in sorted({*one["settings"], *other["settings"]}):
-            x, y = one["settings"].get(setting), other["settings"].get(setting)
-            if x != y:
-                said.append(f"{name}: setting {setting} {_show(x)} -> {_show(y)}")
-        rulings = [_by(each["rulings"], "part") for each in (one, other)]
-        said += _rows(name, "part", *rulings, ("answer", "n", "region", "why", "rule", "statement"))
-        findings = [_by(each["findings"], "part", "name") for each in (one, other)]
-        said += _rows(name, "finding", *findings, ("measured", "n", "interval", "agrees", "reported", "why"))
-        if len(said) == before and _timeless(one) != _timeless(other):
-            fields = sorted({*one, *other} - {"seconds"})
-            changed = [field for field in fields if _timeless(one.get(field)) != _timeless(other.get(field))]
-            said.append(f"{name}: {', '.join(changed)} changed")
-    return said or ["the same claims in another order"]
+    words = ["nonsmooth", "reproduce", str(entry["id"]), "--tier", str(entry.get("tier") or "quick")]
+    if entry.get("claim_file"):
+        words += ["--claims", str(entry["claim_file"])]
+    if entry.get("data"):
+        words += ["--data", str(entry["data"]["name"])]
+    for setting in entry.get("unstated") or ():
+        if "default" in setting and setting["default"] != setting["value"] and setting["name"] != "data":
+            words += ["--set", f"{setting['name']}={setting['value']}"]
+    points = entry.get("sweep") if sweep else None
+    if points:
+        words += ["--over", f"{points[0]['setting']}=" + ",".join(str(point["value"]) for point in points)]
+    return shlex.join(words)

@@ -23,6 +23,7 @@ _FILES = (
     "ledger.json",
     "runs.parquet",
     "report.html",
+    "errata.html",
 )
 # A figure is named CLAIM--NAME; a file without the two dashes is somebody else's.
 _FIGURES = ("*--*.svg", "*--*.pdf")
@@ -34,7 +35,7 @@ _FIGURES = ("*--*.svg", "*--*.pdf")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def command(out: Path, claim: str | None, yes: bool, as_json: bool) -> None:
-    """Remove stored runs, ledger, figures and page of a run."""
+    """Remove stored runs, ledger, figures and pages of a run."""
     if not out.is_dir():
         raise InputError(
             f"--out {str(out)!r} is no folder, so nothing is there to clean; give the folder of a run"

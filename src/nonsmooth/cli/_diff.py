@@ -8,7 +8,7 @@ import click
 
 from nonsmooth.cli._codes import FAILED_AS_ASKED
 from nonsmooth.cli._options import json_option
-from nonsmooth.cli._words import emit
+from nonsmooth.cli._words import emit, one_line
 
 __all__ = ["command"]
 
@@ -22,15 +22,18 @@ _LEDGER = click.Path(path_type=Path)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, as_json: bool) -> None:
-    """Compare two ledgers, or the folders they are in."""
-    from nonsmooth.claims import Ledger, compare
+    """Compare two ledgers, or the folders they are in: answers first, then numbers."""
+    from nonsmooth.claims import Ledger, compare, in_words
 
     ledgers = [Ledger.read(path / "ledger.json" if path.is_dir() else path) for path in (a, b)]
-    differences = [str(difference) for difference in compare(*ledgers)]
-    same = not differences
+    changes = compare(*ledgers)
+    same = not changes
     if as_json:
-        emit({"same": same, "digests": [ledger.digest for ledger in ledgers], "differences": differences})
+        digests = [ledger.digest for ledger in ledgers]
+        listed = [{"claim": change.claim, "kind": change.kind, "words": change.words} for change in changes]
+        emit({"same": same, "digests": digests, "differences": [str(c) for c in changes], "changes": listed})
     else:
-        click.echo("\n".join(differences or [f"the same: digest {ledgers[0].digest}"]))
+        lines = f"the same: digest {ledgers[0].digest}" if same else in_words(changes)
+        click.echo("\n".join(one_line(line) for line in lines.split("\n")))
     if exit_code and not same:
         ctx.exit(FAILED_AS_ASKED)

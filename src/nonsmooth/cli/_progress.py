@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
 
     from nonsmooth.runs import Done, Failed, Planned, Retried
 
-__all__ = ["progress"]
+__all__ = ["Drawn", "progress"]
 
 # A log wants a sign of life, not a line for every run.
 _SECONDS_BETWEEN_LINES = 5.0
 # The first few runs say little about the others: before this share is done, no speed is reckoned.
 _ENOUGH = 0.05
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Event: a claim's figures are drawn, ``done`` of ``total``; none yet where the claim is ""."""
+
+    claim: str
+    done: int
+    total: int
 
 
 @contextlib.contextmanager
@@ -99,6 +109,11 @@ def _bar(terminal: Console) -> Iterator[Callable[[object], None]]:
             elif isinstance(event, Done) and clock is not None:
                 left = _in_words(clock.left(event.done))
                 bar.update(task, completed=event.done, description=one_line(event.spec.claim), left=left)
+            elif isinstance(event, Drawn):
+                said = one_line(f"drawing {event.claim}".rstrip())
+                if not event.done:
+                    bar.reset(task, total=event.total, completed=0, description=said, left="")
+                bar.update(task, completed=event.done, description=said)
             elif isinstance(event, Retried | Failed):
                 bar.console.print(_trouble(event))
 
@@ -120,7 +135,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.clock: _Clock | None = None
-        self.spoken = time.monotonic()
+        self.started = self.spoken = time.monotonic()
 
     def __call__(self, event: object) -> None:
         from nonsmooth.runs import Done, Failed, Planned, Retried
@@ -131,6 +146,8 @@ class _Lines:
             self.write(f"{event.total} batches of runs, {event.cached} of them stored already{expected}")
         elif isinstance(event, Done) and self.clock is not None:
             self.done(event, self.clock)
+        elif isinstance(event, Drawn):
+            self.drawn(event)
         elif isinstance(event, Retried | Failed):
             self.write(_trouble(event))
 
@@ -145,6 +162,16 @@ class _Lines:
         self.write(
             f"{event.done} of {event.total} ({event.done / event.total:.0%}), {clock.elapsed:.0f} s{left}"
         )
+
+    def drawn(self, event: Drawn) -> None:
+        now = time.monotonic()
+        if not event.done:
+            self.started = self.spoken = now
+            return
+        if now - self.spoken < _SECONDS_BETWEEN_LINES or event.done == event.total:
+            return  # that all are drawn, the list of what was written says
+        self.spoken = now
+        self.write(f"drawing: {event.done} of {event.total} claims, {now - self.started:.0f} s")
 
     def write(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):

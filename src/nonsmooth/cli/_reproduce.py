@@ -42,7 +42,7 @@ __all__ = ["command"]
 @click.option(
     "--fail-on", multiple=True, metavar="A,B", help="Leave with 1 on these answers: differs,not-supported,..."
 )
-@click.option("--no-page", is_flag=True, help="Draw no figures and write no report.html.")
+@click.option("--no-page", is_flag=True, help="Draw no figures and write no report.html, no errata.html.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 @json_option
 @click.pass_context
@@ -76,27 +76,33 @@ def command(
 
     left_out: dict[str, str] = {}
     code = 0
-    with stdout_for_results_only():
+    with stdout_for_results_only(), progress(quiet) as on_event:
         try:
-            with progress(quiet) as on_event:
-                outcome = reproduce(
-                    list(ids) or None,
-                    tier=tier,
-                    engine=engine,
-                    jobs=_whole(jobs),
-                    out=out,
-                    settings=settings,
-                    over=over,
-                    data=data,
-                    claim_files=claim_files,
-                    on_event=on_event,
-                )
+            outcome = reproduce(
+                list(ids) or None,
+                tier=tier,
+                engine=engine,
+                jobs=_whole(jobs),
+                out=out,
+                settings=settings,
+                over=over,
+                data=data,
+                claim_files=claim_files,
+                on_event=on_event,
+            )
         except ClaimsError as error:
             outcome, left_out = error.outcome, error.why
             code = BAD_INPUT if isinstance(error, InputError) else INTERNAL
         written = [out / name for name in ("store.sqlite", "ledger.json", "runs.parquet")]
         if not no_page:
-            pages, broken = publish(outcome, out)
+            pages, broken = publish(
+                outcome,
+                out,
+                claim_files=claim_files,
+                engine=engine,
+                jobs=_whole(jobs),
+                on_event=on_event,
+            )
             written += pages
             left_out |= broken
             code = code or (INTERNAL if broken else 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nonsmooth._version import __version__
+from nonsmooth.claims import rerun
 from nonsmooth.findings import Attribution, Result, brief
-from nonsmooth.report._figures import slug
 from nonsmooth.report._format import value
 
 __all__ = ["claim_view", "made_with", "tally"]
@@ -23,6 +22,8 @@ _RULING = {
     "statement": "",
     "rule": "",
     "twin": "",
+    "where": "",
+    "repair": "",
     "least_n": 1,
     "comparisons": 1,
 }
@@ -111,31 +112,10 @@ def _settings(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
     return settings
 
 
-def _command(claim: Mapping[str, Any]) -> str:
-    """What a reader types to run this claim again with the values shown."""
-    words = ["nonsmooth", "reproduce", str(claim["id"]), "--tier", str(claim.get("tier") or "quick")]
-    if claim.get("claim_file"):
-        words += ["--claims", str(claim["claim_file"])]
-    if claim.get("data"):
-        words += ["--data", str(claim["data"]["name"])]
-    for setting in claim.get("unstated") or ():
-        if "default" in setting and setting["default"] != setting["value"] and setting["name"] != "data":
-            words += ["--set", f"{setting['name']}={setting['value']}"]
-    sweep = claim.get("sweep")
-    if sweep:
-        words += ["--over", f"{sweep[0]['setting']}=" + ",".join(str(point["value"]) for point in sweep)]
-    return shlex.join(words)
-
-
-def claim_view(claim: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
-    """One claim of the ledger with what the template shows; ``taken`` holds the anchors used."""
-    anchor = slug(str(claim["id"]))
-    while anchor in taken:
-        anchor += "-"
-    taken.add(anchor)
+def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """One claim of the ledger with what the template shows of it."""
     return {
         "id": claim["id"],
-        "anchor": anchor,
         "where": claim.get("where", ""),
         "statement": claim.get("statement", ""),
         "result": claim.get("result"),
@@ -146,7 +126,7 @@ def claim_view(claim: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
         "sweep": _sweep(claim),
         "notes": list(claim.get("notes") or ()),
         "seconds": claim.get("seconds"),
-        "command": _command(claim),
+        "command": rerun(claim),
     }
 
 

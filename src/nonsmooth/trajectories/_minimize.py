@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -29,35 +30,46 @@ def _compiled(
     profile: np.ndarray,
     start: np.ndarray,
     record: Record,
+    threads: int,
 ) -> Run:
     from nonsmooth.trajectories import _kernel
 
     data = objective.__array_data__()
     assert data is not None
     dtype, (count, width) = start.dtype, start.shape
-    W, y = (np.ascontiguousarray(a, dtype=dtype) for a in data)
-    number = dtype.type
-    loss = objective.loss
-    steps, every = profile.size, record.every
+    number, steps, every = dtype.type, profile.size, record.every
+    # A read-only array is another type to the compiler, which would compile everything once more.
+    W, y, start = (np.require(a, dtype, ["C", "W"]) for a in (*data, start))
+    loss, penalty = objective.loss, objective.penalty
     times = np.arange(0, steps + 1, every) if every else np.zeros(0, int)
-    x = np.array(start, copy=True, order="C")
-    curves = np.zeros((count, times.size, 4), dtype)
-    low, high, late_high = (np.full((count, 4), value, dtype) for value in (np.inf, -np.inf, -np.inf))
-    late_low = np.full((count, 4), np.inf, dtype)
-    rises, turns = np.zeros((count, 4), np.int64), np.zeros(count, np.int64)
-    diverged = np.full(count, -1)
-    tail = np.full((count, min(record.tail, steps + 1), width), np.nan, dtype)
-    first, second = method.parameters
-    penalty = objective.penalty
-    _kernel.run(
-        method.code, number(first), number(second),
+    problem = _kernel.Problem(
         loss.code if loss else 0, number(loss.width if loss else 0), number(objective.weight),
-        number(penalty.width), W, y,
+        number(penalty.width), penalty.width > 0, W, y,
         _per_run("l1", penalty.l1, count, dtype), _per_run("l2", penalty.l2, count, dtype),
-        base.astype(dtype), profile.astype(dtype), every, record.window, number(record.limit),
-        x, curves, low, high, late_low, late_high, rises, turns, diverged, tail,
+        base.astype(dtype), profile.astype(dtype), start,
     )  # fmt: skip
-    return Run(x, times, curves, low, high, late_low, late_high, rises, turns, diverged, tail, steps)
+    first, second = method.parameters
+    rule = _kernel.Rule(method.code, float(first), float(second))
+    low, high, late_low, late_high = (np.empty((count, 4), dtype) for _ in range(4))
+    out = _kernel.Records(
+        np.empty((count, width), dtype), np.empty((count, times.size, 4), dtype),
+        low, high, late_low, late_high, np.empty((count, 4), np.int64), np.empty(count, np.int64),
+        np.full(count, -1), np.full((count, min(record.tail, steps + 1), width), np.nan, dtype),
+    )  # fmt: skip
+    # Several shares a thread, since runs that diverge end early; without data, whole vectors of runs.
+    share = count if threads == 1 else -(-count // (4 * threads))
+    share = share if loss else -(-share // 16) * 16
+
+    def walk(begin: int) -> None:
+        end = min(begin + share, count)
+        _kernel.run(rule, problem, every, record.window, number(record.limit), begin, end, out)
+
+    if share >= count:
+        walk(0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(walk, range(0, count, share)))
+    return Run(times=times, steps=steps, **out._asdict())
 
 
 def minimize(
@@ -69,6 +81,7 @@ def minimize(
     method: Method | None = None,
     record: Record | None = None,
     compiled: bool | None = None,
+    threads: int = 1,
 ) -> Run:
     """Run ``method`` from ``start`` for ``steps`` steps and record it.
 
@@ -82,6 +95,7 @@ def minimize(
         record: what to keep, default ``Record()``.
         compiled: use the compiled kernel. Default: whenever start and data are NumPy arrays and the method
             is one of the paper's. Both ways agree to rounding.
+        threads: how many threads of the compiled kernel share the runs, >= 1; no bit depends on it.
 
     Returns:
         A ``Run``. A run whose value is not finite or passes ``record.limit`` ends there: divergence is an
@@ -100,6 +114,8 @@ def minimize(
     stepsize = stepsize if isinstance(stepsize, StepSize) else Constant(stepsize)
     if steps < 0:
         raise InputError(f"steps = {steps} is not allowed; give an integer >= 0")
+    if not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads = {threads} is not allowed; give an integer >= 1")
     if start.ndim not in (1, 2) or 0 in start.shape:
         raise InputError(
             f"start of shape {tuple(start.shape)} is not allowed; give (P,) or (B, P), neither empty"
@@ -125,5 +141,10 @@ def minimize(
             "the compiled kernel needs NumPy arrays and one of the paper's methods; drop compiled=True"
         )
     if possible and compiled is not False:
-        return _compiled(objective, method, base, profile, start, record)
+        return _compiled(objective, method, base, profile, start, record, threads)
+    if threads > 1:
+        raise InputError(
+            f"threads = {threads} needs the compiled kernel, which this run does not use; "
+            "leave it 1: array operations use the threads of their own library"
+        )
     return run_arrays(objective, method, base, profile, start, record)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -15,11 +15,25 @@ from nonsmooth.objectives import Lasso, Objective, ReluRegression
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, Run, minimize
 
-__all__ = ["BATCH", "KINDS", "MAP_KINDS", "SIZES", "STEPSIZES", "figure", "inside", "proposition"]
+__all__ = [
+    "BATCH",
+    "HALF_WIDTHS",
+    "KINDS",
+    "MAP_KINDS",
+    "SIZES",
+    "STEPSIZES",
+    "border_half_width",
+    "figure",
+    "inside",
+    "proposition",
+    "start_map",
+]
 
-# Seeds of the figure and of the map, by tier.
-SIZES = {"quick": (128, 8), "laptop": (200, 32), "paper": (1000, 100)}
-STEPSIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+# Seeds of the figure with ReLU, of its twins, and of the map, by tier.
+SIZES = {"quick": (128, 64, 16), "laptop": (200, 200, 32), "paper": (1000, 1000, 100)}
+# The map's steps, and the half-widths of its starts (1 is printed).
+STEPSIZES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+HALF_WIDTHS = (0.55, 0.7, 0.8, 0.87, 0.94, 1.0)
 KINDS = {
     "relu": "ReLU (kinked)",
     "twin-0.1": "ReLU rounded over 0.1",
@@ -30,21 +44,43 @@ MAP_KINDS = ("relu", "twin-1")
 
 BATCH = 8
 _RIDGE = 0.01
+_ROWS, _COLUMNS = 20, 500
 _LOSS, _L2, _MAX = (CHANNELS.index(channel) for channel in ("value", "l2_norm", "max_norm"))
 
 
 def figure(spec: RunSpec) -> list[Row]:
-    """Figure 1 for one kind of loss; the curves are kept for seed 0 and not for the map."""
+    """Figure 1 for one kind of loss; the curves are kept for seed 0."""
     objective, start = _objective(spec["kind"], spec.seeds)
-    drawn = spec.experiment == "figure"
-    every = max(1, spec["steps"] // (400 if drawn else 1))
-    run = minimize(
-        objective, start=start, steps=spec["steps"], stepsize=spec["stepsize"], record=Record(every=every)
-    )
+    record = Record(every=max(1, spec["steps"] // 400))
+    run = minimize(objective, start=start, steps=spec["steps"], stepsize=spec["stepsize"], record=record)
     return [
-        _row(spec, run, i, seed) | (_curves(run, i) if drawn and seed == 0 else {})
-        for i, seed in enumerate(spec.seeds)
+        _row(spec, run, i, seed) | (_curves(run, i) if seed == 0 else {}) for i, seed in enumerate(spec.seeds)
     ]
+
+
+def start_map(spec: RunSpec) -> list[Row]:
+    """One step and kind of loss: the share of seeds that do both, over the half-width of the starts."""
+    objective, start = _objective(spec["kind"], spec.seeds)
+    a = spec["stepsize"]
+    # the predictions fall at a rate of about 2 x 500/3 a unit of time: twenty time constants, if in reach
+    steps = min(max(100, round(0.06 / a)), 2000)
+    rows = []
+    for half_width in HALF_WIDTHS:
+        run = minimize(objective, start=half_width * start, steps=steps, stepsize=a)
+        falling = (run.rises[:, _LOSS] == 0) & ~run.diverged
+        rows.append(
+            {
+                "experiment": "map",
+                "kind": spec["kind"],
+                "x": a,
+                "y": half_width,
+                "hits": int((falling & (run.high[:, _MAX] > 1)).sum()),
+                "falling": int(falling.sum()),
+                "n": len(spec.seeds),
+                "edge": _edge(objective),
+            }
+        )
+    return rows
 
 
 def inside(spec: RunSpec) -> list[Row]:
@@ -91,11 +127,40 @@ def proposition(spec: RunSpec) -> list[Row]:
     return [row]
 
 
+def border_half_width() -> float:
+    """The half-width of uniform starts from which some entry passes 1 in half of the seeds.
+
+    While the positive half of the predictions is driven to 0, an entry β_i becomes (1 - r) β_i less a part
+    that is nearly normal, of variance r (1 - r) w²/3, with r = 10/500 the share of the dimensions that are
+    taken away. We ask for ln 2 entries beyond 1 on average.
+
+    >>> round(border_half_width(), 2)
+    0.89
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    taken = _ROWS / 2 / _COLUMNS
+    spread = math.sqrt(taken * (1 - taken) / 3) / (1 - taken)
+
+    def expected(reach: float) -> float:
+        t = (reach - 1) / spread
+        return _COLUMNS * spread * float(norm.pdf(t) - t * norm.sf(t)) - math.log(2)
+
+    return 1 / ((1 - taken) * cast(float, brentq(expected, 1, 2)))
+
+
+def _edge(objective: Objective) -> float | None:
+    """Median 2/L over the seeds, None where the gradient has no Lipschitz constant."""
+    lipschitz = objective.facts.gradient_lipschitz
+    return None if lipschitz is None else float(np.median(2 / np.asarray(lipschitz)))
+
+
 def _objective(kind: str, seeds: Sequence[int]) -> tuple[Objective, np.ndarray]:
     """The loss of each seed and its start; data and start do not depend on the kind."""
-    Z = np.stack([stream("Z", seed).uniform(-1, 1, (20, 500)) for seed in seeds])
-    q = np.stack([stream("q", seed).uniform(-1, 0, 20) for seed in seeds])
-    start = np.stack([stream("start", seed).uniform(-1, 1, 500) for seed in seeds])
+    Z = np.stack([stream("Z", seed).uniform(-1, 1, (_ROWS, _COLUMNS)) for seed in seeds])
+    q = np.stack([stream("q", seed).uniform(-1, 0, _ROWS) for seed in seeds])
+    start = np.stack([stream("start", seed).uniform(-1, 1, _COLUMNS) for seed in seeds])
     if kind == "quadratic":
         # ||Zb||^2 + 0.01 ||b||^2 in the form of eq. 15, N factored in: as curved as the others, minimiser 0
         return Lasso(Z * math.sqrt(Z.shape[1]), np.zeros_like(q), 0.0, ridge=_RIDGE), start

@@ -1,17 +1,14 @@
-"""The paper's Figure 1 with its twins, and how far it depends on the step."""
+"""The paper's Figure 1 with its twins, and how far it depends on the step and the starts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.capture._experiments import KINDS, MAP_KINDS
-from nonsmooth.claims.capture._judgement import share_showing
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.claims.capture._experiments import KINDS, MAP_KINDS, border_half_width
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map, number
 
-__all__ = ["figure_1", "stepsize_map"]
+__all__ = ["figure_1", "start_map"]
 
 _PANELS = {
     "loss": ("Loss L2", "loss (float64)"),
@@ -42,28 +39,31 @@ def figure_1(rows: Sequence[Row]) -> Drawing:
     return Drawing("figure-1", caption, figure)
 
 
-def stepsize_map(rows: Sequence[Row]) -> Drawing:
-    """Shares of seeds with a monotone loss, and with the max norm passing 1 as well, over the step."""
-    figure, axes = canvas(1, width=5.4)
-    ax = axes[0, 0]
-    for kind, line in zip(MAP_KINDS, "-:", strict=True):
+def start_map(rows: Sequence[Row]) -> Drawing:
+    """Share of seeds that do both, over the step and the half-width of the starts: kinked and twin."""
+    figure, axes = canvas(2, width=4.6, height=3.6)
+    stepsize = next((r["stepsize"] for r in rows if r["experiment"] == "figure"), 1e-3)
+    border = border_half_width()
+    edge = next((r["edge"] for r in rows if r["experiment"] == "map" and r["edge"]), 2e-3)
+    for ax, kind in zip(axes[0], MAP_KINDS, strict=True):
         cells = [r for r in rows if r["experiment"] == "map" and r["kind"] == kind]
-        steps = sorted({r["stepsize"] for r in cells})
-        falling = [
-            np.mean([r["rises"] == 0 and not r["diverged"] for r in cells if r["stepsize"] == a])
-            for a in steps
-        ]
-        both = [share_showing(cells, a) for a in steps]
-        name = KINDS[kind]
-        ax.plot(steps, falling, "o" + line, color=COLOURS[0], ms=4, label=f"loss monotone, {name}")
-        ax.plot(steps, both, "s" + line, color=COLOURS[1], ms=4, label=f"and max norm passes 1, {name}")
-    ax.set(
-        xscale="log",
-        ylim=(-0.05, 1.05),
-        xlabel="step α (not printed)",
-        ylabel="share of seeds",
-        title="Dependence on the step",
+        draw_share_map(
+            figure,
+            ax,
+            cells,
+            xlabel="step α (not printed)",
+            ylabel="half-width of the starts",
+            title=KINDS[kind],
+            mark=(stepsize, 1.0),
+            mark_label="printed starts, chosen α",
+            border=([1e-5, edge], [border, border]),
+            border_label=f"theory: {border:.2f}",
+            logy=False,
+            share_label="share of seeds",
+        )
+    caption = (
+        "Share of seeds whose loss falls throughout while the max norm passes 1, with ReLU and with its "
+        "differentiable twin, over the step and the starts: uniform on plus or minus the half-width. Theory "
+        f"speaks of steps up to the twin's 2/L = {number(edge)}."
     )
-    ax.legend(fontsize=7, loc="lower left")
-    caption = "Both sentences, with ReLU and with its differentiable twin, over the step size."
-    return Drawing("stepsize", caption, figure)
+    return Drawing("starts", caption, figure)

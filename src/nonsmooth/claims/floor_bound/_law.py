@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["best_below", "deviation_law", "separation"]
+__all__ = ["below", "best_below", "deviation_law"]
 
 # Cells over (0, c) on which the law of one entry is kept: the error of a probability is of order 1e-5.
 _CELLS = 512
 
 
-def deviation_law(dimension: int, move: float) -> tuple[np.ndarray, np.ndarray]:
+def deviation_law(dimension: int, move: float, ends: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """|S - P c / 2| in units of c: its values, ascending, and their probabilities.
 
     The final norms of a start are P c / 2 plus and minus this deviation, times c.
@@ -26,6 +26,7 @@ def deviation_law(dimension: int, move: float) -> tuple[np.ndarray, np.ndarray]:
     Args:
         dimension: P >= 1.
         move: c = α λ1 > 0.
+        ends: share of the entries, in [0, 1], that do not follow this law but end next to 0 and c in turn.
 
     >>> values, chances = deviation_law(1, 0.1)  # |u - 1/2|, u uniform on (0, 1)
     >>> round(float(values @ chances), 4), round(float(chances.sum()), 12)
@@ -35,7 +36,8 @@ def deviation_law(dimension: int, move: float) -> tuple[np.ndarray, np.ndarray]:
     whole = math.floor(1 / move * (1 + 1e-12))
     rest = max(1 / move - whole, 0.0)
     partial = np.minimum(edges, rest) if whole % 2 == 0 else np.maximum(edges - (1 - rest), 0)
-    entry = np.diff(move * (whole * edges + partial))
+    entry = (1 - ends) * np.diff(move * (whole * edges + partial))
+    entry[[0, -1]] += ends / 2
     size = dimension * (_CELLS - 1) + 1
     total = np.clip(np.fft.irfft(np.fft.rfft(entry, 2 * size) ** dimension, 2 * size)[:size], 0, None)
     # The grid is symmetric about P/2: fold it.
@@ -55,25 +57,9 @@ def best_below(dimension: int, move: float) -> float:
     if dimension <= 2:
         return 1.0
     values, chances = deviation_law(dimension, move)
-    return float(1 - _below(values, chances, dimension / 2 - 1))
+    return float(1 - below(values, chances, dimension / 2 - 1))
 
 
-def separation(dimension: int, stepsize: float, strength: float) -> float:
-    """The probability that the final losses of two runs, on λ1 and on a penalty of 1, do not overlap.
-
-    Both alternate about their means P α λ1 / 2 and P α / 2; the intervals are disjoint if the two deviations
-    together are below the distance of the means. The runs are taken to be independent.
-
-    >>> separation(10, 0.1, 1.0), round(separation(10, 0.1, 0.001), 6)
-    (0.0, 1.0)
-    """
-    if strength == 1:
-        return 0.0
-    values, chances = deviation_law(dimension, stepsize * strength)
-    room = dimension * abs(1 - strength) / 2 - strength * values
-    return float(chances @ _below(*deviation_law(dimension, stepsize), room))
-
-
-def _below(values: np.ndarray, chances: np.ndarray, bound: float | np.ndarray) -> Any:
+def below(values: np.ndarray, chances: np.ndarray, bound: float | np.ndarray) -> Any:
     """P(value < bound), each value's chance spread evenly about it."""
     return np.interp(bound, values, np.cumsum(chances) - chances / 2, left=0.0, right=1.0)

@@ -13,16 +13,34 @@ from nonsmooth.objectives import Huber, Lasso, LogCosh, Objective
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import Record, minimize
 
-__all__ = ["BATCH", "FACTORS", "LAWS", "LOSSES", "SIZES", "function_class", "grid", "printed", "select"]
+__all__ = [
+    "BATCH",
+    "FACTORS",
+    "LAWS",
+    "LOSSES",
+    "MAP_LOSSES",
+    "PRINTED",
+    "SIZES",
+    "function_class",
+    "grid",
+    "printed",
+    "select",
+    "width_map",
+]
 
-# Seeds of the printed steps and of the grid, by tier.
-SIZES = {"quick": (24, 12), "laptop": (96, 48), "paper": (500, 200)}
+# Seeds of the printed steps, of the grid and of the map, by tier.
+SIZES = {"quick": (24, 12, 16), "laptop": (96, 48, 32), "paper": (500, 200, 100)}
 # The printed steps.
 PRINTED = {"small": 0.1, "large": 10.0}
 LAWS = ("uniform", "normal")
 LOSSES = {"huber": "Huber (C1,1)", "log-cosh": "log cosh (analytic)", "square": "square (analytic)"}
 # Steps of the grid, in units of each instance's 2/L.
 FACTORS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 5.0, 15.0, 50.0)
+
+MAP_LOSSES = ("huber", "log-cosh")
+_MAP_FACTORS = (0.3, 0.6, 0.9, 1.1, 1.6, 4.0, 15.0)
+# Where the quadratic part of the loss ends; 1 is printed.
+_MAP_WIDTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 _ROWS, _COLUMNS = 50, 200
 BATCH = 12
@@ -95,6 +113,37 @@ def grid(spec: RunSpec) -> list[Row]:
             }
             for i, seed in enumerate(spec.seeds)
         ]
+    return rows
+
+
+def width_map(spec: RunSpec) -> list[Row]:
+    """Share of runs that neither converge nor diverge, over the step and the width of the quadratic part."""
+    Z, y, start = _problem("uniform", spec.seeds)
+    make = Huber if spec["loss"] == "huber" else LogCosh
+    rows = []
+    for width in _MAP_WIDTHS:
+        objective = make(Z, y, width)
+        edge = 2 / np.asarray(objective.facts.gradient_lipschitz)
+        for factor in _MAP_FACTORS:
+            run = minimize(
+                objective,
+                start=start,
+                steps=400,
+                stepsize=Constant(factor * edge),
+                record=Record(window=100, limit=_DIVERGED),
+            )
+            converged = run.late_high[:, 0] < 1e-9 * run.high[:, 0]
+            rows.append(
+                {
+                    "experiment": "map",
+                    "loss": spec["loss"],
+                    "x": factor,
+                    "y": width,
+                    "hits": int((~converged & ~run.diverged).sum()),
+                    "diverged": int(run.diverged.sum()),
+                    "n": len(spec.seeds),
+                }
+            )
     return rows
 
 

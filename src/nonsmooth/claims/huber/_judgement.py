@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.huber._experiments import FACTORS, LAWS, select
-from nonsmooth.findings import Attribution, Finding, Result, Ruling, number, share
+from nonsmooth.claims.huber._experiments import FACTORS, LAWS, LOSSES, MAP_LOSSES, select
+from nonsmooth.findings import Attribution, Finding, Result, Ruling, against_theory, number, share
 
 __all__ = [
     "cause_bounded_slope",
@@ -109,17 +109,21 @@ def oscillation(rows: Sequence[Row]) -> _Answer:
             "starting loss "
             f"{sizes}.",
             part,
-            reported="grows",
+            reported="“larger frequencies”",
             agrees=second,
         ),
+        *_map_findings(rows, part),
     ]
     if first and second:
         why = "Falls below 2/L, oscillates above, faster with the step."
         return Ruling(part, Result.HOLDS, n, why), findings
     if first:
+        steps = [factor for factor in FACTORS if factor > 1]
         why = (
             "Falls at 0.1 and oscillates at 10; but beyond 2/L it is the amplitude that grows with the step, "
-            "not the frequency, which is 1/2 at once."
+            f"not the frequency: {frequency[steps[0]]:.2f} cycles a step at {steps[0]:g} times 2/L, "
+            f"{frequency[steps[-1]]:.2f} at {steps[-1]:g} times; late loss over the first "
+            f"{number(size[steps[0]], 2)} and {number(size[steps[-1]], 2)}."
         )
         region = "true of 0.1 against 10, not among steps above 2/L"
         return Ruling(part, Result.IN_PART, n, why, region), findings
@@ -155,7 +159,7 @@ def non_smooth(rows: Sequence[Row]) -> _Answer:
             "float64. The slope is 1-Lipschitz, so L is a bound; along the top singular direction at a "
             f"minimiser it is attained ({attained:.6f}).",
             part,
-            reported="above 1 for every L",
+            reported="“non-smooth”: above 1 for every L",
             agrees=rough,
         ),
     ]
@@ -163,8 +167,9 @@ def non_smooth(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.HOLDS, pairs, "Not twice differentiable, and not L-smooth."), findings
     if once:
         why = (
-            "Once but not twice differentiable: true. But that is C1,1, which by eq. 5 is L-smooth, "
-            "with L = σ(Z)²/N."
+            "Once but not twice differentiable: true. But its gradient is Lipschitz, which by eq. 5 is "
+            f"L-smooth: ||∇f(x) − ∇f(y)|| is at most {worst:.3f} L ||x − y|| over {pairs:,} random pairs and "
+            f"{attained:.3f} L ||x − y|| in the steepest direction, L = σ(Z)²/N: the slope is 1-Lipschitz."
         )
         return Ruling(part, Result.IN_PART, pairs, why), findings
     answer = Result.IN_PART if rough else Result.DIFFERS
@@ -226,8 +231,9 @@ def cause_non_smooth(rows: Sequence[Row]) -> _Answer:
     n = min(len(printed), calm.n, bounded.n)
     if min(calm.interval[0], bounded.interval[0]) > 0.8 and diverged == 0:
         why = (
-            "An infinitely differentiable loss with the same slope bound behaves the same, "
-            "at the same threshold."
+            "An infinitely differentiable loss with the same slope bound, log cosh, behaves the same at the "
+            f"same threshold: {calm} runs converge below 2/L, {bounded} above it oscillate without diverging "
+            f"(Huber: {huber_calm} and {huber_bounded})."
         )
         return Ruling(part, Attribution.NOT_SUPPORTED, n, why), findings
     if all(r["diverged"] for r in printed):
@@ -255,13 +261,38 @@ def cause_bounded_slope(rows: Sequence[Row]) -> _Answer:
         )
     ]
     if gone.hits == gone.n and others == 0:
-        why = "With the slope bound taken away and all else kept, every run above 2/L diverges."
+        why = (
+            "With the slope bound taken away and all else kept, every run above 2/L diverges: "
+            f"{gone}; of Huber and log cosh none does."
+        )
         return Ruling(part, Attribution.SUPPORTED, gone.n, why), findings
     if gone.hits == 0:
         why = "Without the bound nothing diverges either."
         return Ruling(part, Attribution.NOT_SUPPORTED, gone.n, why), findings
     why = "Some runs without the bound do not diverge within the run's length."
     return Ruling(part, Attribution.UNDECIDED, gone.n, why), findings
+
+
+def _map_findings(rows: Sequence[Row], part: str) -> list[Finding]:
+    """Each map against 2/L, whatever the width."""
+    findings = []
+    for loss in MAP_LOSSES:
+        cells = select(rows, "map", loss=loss)
+        if cells:
+            spoken, clear, right = against_theory(cells, lambda factor, _: factor > 1)
+            widths = sorted({r["y"] for r in cells})
+            findings.append(
+                Finding(
+                    f"clear cells of the map that theory gets right, {LOSSES[loss]}",
+                    f"{right} of {clear}",
+                    sum(r["n"] for r in cells),
+                    f"{spoken} cells, widths of the quadratic part from {widths[0]:g} to {widths[-1]:g}, "
+                    "uniform data, float64. Theory: a run neither converges nor diverges exactly if its step "
+                    f"is above 2/L. {sum(r['diverged'] for r in cells)} diverge.",
+                    part,
+                )
+            )
+    return findings
 
 
 def _complete(rows: Sequence[Row], experiment: str, loss: str | None = None) -> bool:

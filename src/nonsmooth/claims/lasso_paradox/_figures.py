@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.lasso_paradox._experiments import complete_seeds
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.claims.lasso_paradox._experiments import (
+    COLUMNS,
+    PRINTED_POINT,
+    SMALL,
+    complete_seeds,
+)
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["norms", "stepsize_map"]
+__all__ = ["norms", "strength_map"]
 
 _METHODS = {
     "norm": "subgradient, constant step",
@@ -34,30 +39,30 @@ def norms(rows: Sequence[Row]) -> Drawing:
     return Drawing("norms", caption, figure)
 
 
-def stepsize_map(rows: Sequence[Row]) -> Drawing:
+def strength_map(rows: Sequence[Row]) -> Drawing:
     """Share of seeds with the larger norm, and the border P α λ1 / 2 = exact norm at 0.1."""
-    figure, axes = canvas(1, width=5.4)
-    ax = axes[0, 0]
-    cells = [r for r in rows if r["experiment"] == "map"]
-    if cells:
-        mesh = _draw_cells(ax, cells)
-        figure.colorbar(mesh, label="share of seeds")
-    star = {"color": "white", "mec": "black", "ms": 13, "label": "the paper's point (α as in its example)"}
-    ax.plot(10, 0.01, "*", **star)
-    ax.legend(loc="upper right", frameon=True, fontsize=7, facecolor="0.45", labelcolor="white")
-    ax.grid(False)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlim=(0.17, 180),
-        xlabel="the larger λ1 (the smaller is 0.1)",
+    figure, axes = canvas(1, width=5.4, height=3.6)
+    exact = [r["exact"] for r in rows if r["experiment"] == "map"]
+    strengths = [float(l1) for l1 in np.geomspace(0.05, 200, 50)]
+    draw_share_map(
+        figure,
+        axes[0, 0],
+        [r for r in rows if r["experiment"] == "map"],
+        xlabel=f"the larger λ1 (the smaller is {SMALL:g})",
         ylabel="step α",
-        title="Share of seeds with the larger norm",
+        title="Seeds with the larger norm at the larger λ1",
+        mark=PRINTED_POINT,
+        mark_label="the paper's λ1",
+        border=(strengths, [2 * float(np.median(exact)) / (COLUMNS * l1) for l1 in strengths])
+        if exact
+        else None,
+        border_label="theory: P α λ1/2 = exact norm",
+        share_label="share of seeds",
     )
-    if cells:
-        steps = [r["stepsize"] for r in cells]
-        ax.set_ylim(min(steps) / 1.8, max(steps) * 1.8)
-    caption = "How the sentence depends on the step, which is not printed; random data, float64."
+    caption = (
+        "How the sentence depends on the step, which is not printed (the star: the worked example's). "
+        f"Theory: P α λ1/2 above the exact norm at {SMALL:g}. Random data, float64."
+    )
     return Drawing("map", caption, figure)
 
 
@@ -106,21 +111,3 @@ def _draw_real(ax: Any, rows: Sequence[Row]) -> None:
     ax.set_xticks([r["stepsize"] for r in real], [f"{r['stepsize']:.2g}" for r in real])
     if real:
         ax.legend(fontsize=7)
-
-
-def _draw_cells(ax: Any, cells: Sequence[Row]) -> Any:
-    """The coloured cells, batches of seeds put together, and the border that is expected."""
-    counts: dict[tuple[float, float], list[int]] = {}
-    for r in cells:
-        cell = counts.setdefault((r["stepsize"], r["strength"]), [0, 0])
-        cell[0] += r["hits"]
-        cell[1] += r["n"]
-    steps, strengths = sorted({a for a, _ in counts}), sorted({strength for _, strength in counts})
-    grid = np.full((len(steps), len(strengths)), np.nan)
-    for (a, strength), (hits, n) in counts.items():
-        grid[steps.index(a), strengths.index(strength)] = hits / n
-    mesh = ax.pcolormesh(strengths, steps, grid, cmap="viridis", vmin=0, vmax=1, shading="nearest")
-    line = np.geomspace(strengths[0], strengths[-1], 50)
-    border = 2 * np.median([r["exact"] for r in cells]) / (500 * line)
-    ax.plot(line, border, color="white", ls="--", label="P α λ1 / 2 = exact norm at 0.1")
-    return mesh

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -175,7 +175,7 @@ def border_ratio() -> float:
     """The ratio above which more than half of the starts have the larger norm: about 1.9."""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda ratio: expected_share(ratio) - 0.5, 1.0, 4.0))
+    return cast(float, brentq(lambda ratio: expected_share(ratio) - 0.5, 1.0, 4.0))
 
 
 def _reach_orbit(b: Fraction, move: Fraction) -> Fraction:

@@ -200,8 +200,8 @@ def _eq_9(rows: Sequence[Row], part: str) -> list[Finding]:
             "L1 norm at convergence in the worked example, against eq. 9",
             f"{r['norm_high']:.4f}",
             1,
-            "The example prints this norm itself. With the factor P that Proposition B.6 has (here P = 2) the "
-            f"bound is {2 * r['stepsize'] * r['l1']:g}, and it holds.",
+            "The example prints this norm itself. With the factor P that Proposition B.6 has (here P = 2) "
+            f"the bound is {2 * r['stepsize'] * r['l1']:g}.",
             part,
             reported=f"below α λ1 = {r['stepsize'] * r['l1']:g}",
             agrees=r["norm_high"] < r["stepsize"] * r["l1"],

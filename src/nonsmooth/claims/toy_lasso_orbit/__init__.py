@@ -81,9 +81,9 @@ class ToyLassoOrbit(Claim):
             least_n=200,
             comparisons=5,
             where="Eq. 8, eq. 13 (Propositions 4.1 and B.2)",
-            repair="“... such that for every N ≥ N0 and every k there is a γk ≠ 0 in (−αλ1, αλ1), depending on "
-            "N, with β_{N+m}[k] = γk − sign(γk) αλ1 if m is odd, γk if m is even.” (Equivalently: eq. 14, with "
-            "its own n_k for each entry, without the last line of the proof.)",
+            repair="“... for every N ≥ N0 and every k there is a γk ≠ 0 in (−αλ1, αλ1), depending on N, with "
+            "β_{N+m}[k] = γk − sign(γk) αλ1 if m is odd and γk if m is even.” (Or: eq. 14, with its own n_k "
+            "for each entry, without the last line of the proof.)",
         ),
         Part(
             "cause-kink",

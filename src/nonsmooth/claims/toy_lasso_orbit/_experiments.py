@@ -244,7 +244,7 @@ def _count_zeros(first, last, move):
 def _constant_step(start: np.ndarray, move: float, width: float) -> Row:
     """The penalty rounded over a width, or with its kink at width 0, at one constant step."""
     objective = ToyLasso(1.0, 1).smooth_twin(width) if width else ToyLasso(1.0, 1)
-    steps = int(min(4000, 40 / move) + 1500 + 1 / move)
+    steps = int(1 / move) + 1000
     if width and move < 2 * width:
         # the last stretch contracts by 1 - move/width a step: e^-20 takes any start below 1e-6
         steps += int(20 * width / move)

@@ -140,8 +140,8 @@ def formula_8(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.DIFFERS, n, why, region), findings
     why = (
         "It holds entry by entry, each with its own N (eq. 14); one N for all entries exists for a share of "
-        "starts that falls as 2^(1-P). Smallest counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): from the "
-        "second iterate on one entry is positive and the other negative."
+        "starts that falls as 2^(1-P). A smallest counter-example: P = 2, b0 = (α λ1/2, 3 α λ1/2): at "
+        "every N ≥ 1 one entry is positive and the other negative."
     )
     return Ruling(part, Result.IN_PART, n, why, region), findings
 
@@ -216,9 +216,10 @@ def _map_findings(rows: Sequence[Row], part: str) -> list[Finding]:
             "clear cells of the map that theory gets right",
             f"{right} of {clear}",
             _total(cells, "n"),
-            f"Share 2^(1-P), whatever α λ1 (from {products[0]:g} to {products[-1]:g}): above one half for P = 1, "
-            f"below it for P ≥ 3; {spoken} cells, P = 2, where it is one half, apart. In {inside} of "
-            f"{len(cells)} cells 2^(1-P) lies inside the Wilson interval (allowing for {len(cells)} comparisons).",
+            f"Share 2^(1-P), whatever α λ1 (from {products[0]:g} to {products[-1]:g}): above one half for "
+            f"P = 1, below it for P ≥ 3: {spoken} cells (at P = 2 it is one half). In {inside} of all "
+            f"{len(cells)} cells 2^(1-P) lies inside the Wilson interval that allows for {len(cells)} "
+            "comparisons.",
             part,
         )
     ]

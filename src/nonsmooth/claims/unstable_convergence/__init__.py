@@ -14,7 +14,13 @@ from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.claims.unstable_convergence import _experiments, _figures, _judgement
-from nonsmooth.claims.unstable_convergence._experiments import FAMILIES, SEARCHES, STARTS
+from nonsmooth.claims.unstable_convergence._experiments import (
+    FAMILIES,
+    MAP_DIMENSIONS,
+    PERIODS,
+    SEARCHES,
+    STARTS,
+)
 from nonsmooth.findings import Drawing, Part
 from nonsmooth.runs import RunSpec
 
@@ -61,6 +67,10 @@ class UnstableConvergence(Claim):
             "grows from each checkpoint to the next, by a power above 0.1 over the last decade. Holds if "
             "none of the candidates does.",
             least_n=2,
+            where="Proposition 5.1, read of the sequence",
+            repair="Add the premise that the set of minimisers is non-empty and bounded, as it is for eq. 7: "
+            "then for every finite α neither the loss nor the iterates diverge. Without it the loss still "
+            "does not tend to ∞, which is what the proof gives.",
         ),
         Part(
             "bound",
@@ -68,8 +78,11 @@ class UnstableConvergence(Claim):
             "Differs if the search over integer cycles finds a convex Lipschitz function with a periodic "
             "orbit of the method, one of whose values exceeds f* + α L², verified in exact rationals; holds "
             "if none does. Whether the function is differentiable at every iterate (so that no choice of "
-            "subgradient is involved) is reported apart.",
+            "subgradient is involved) is reported apart, and so is how far longer orbits may rise.",
             least_n=100,
+            where="Appendix D.1",
+            repair="“liminf_{k→∞} f(x_k) − f* ≤ αL²/2” (the best iterate, as in Section 2 of the cited "
+            "notes), for f bounded below. It suffices for Proposition 5.1 read of the loss.",
         ),
         Part(
             "cause-non-smooth",
@@ -80,6 +93,10 @@ class UnstableConvergence(Claim):
             least_n=40,
             twin="log cosh in place of |x| (analytic, Lipschitz); x² + |x| (kinked, not Lipschitz); "
             "x² (neither)",
+            where="Section 5, above Proposition 5.1",
+            repair="“... for a broader class of functions, specifically Lipschitz continuous convex "
+            "functions”: the cause that the controls leave standing is the bounded slope. Smoothness decides "
+            "whether a small step converges, not whether a large one diverges.",
         ),
         Part(
             "cause-lipschitz",
@@ -95,18 +112,17 @@ class UnstableConvergence(Claim):
         "so every stable run “shows unstable convergence”. What the literature means (Cohen et al. 2021, "
         "Ahn et al. 2022) is a step above 2/sharpness together with a loss that still falls in the long run.",
         "A limit need not exist: on toy LASSO f(x_k) alternates between two values for almost every start.",
-        "A premise that suffices for bounded iterates: the set of minimisers is non-empty and bounded (then "
-        "the sublevel sets are, and the basic inequality keeps the sequence near them). With f = x + |x|/2 "
-        "there is no minimiser; with f = |x| + ||(x, y)|| − y the minimisers are a ray, along which the "
-        "iterates run off while the loss stays bounded.",
+        "Where the set of minimisers is non-empty and bounded the sublevel sets are bounded, and the basic "
+        "inequality keeps the sequence near them. With f = x + |x|/2 there is no minimiser; with "
+        "f = |x| + ||(x, y)|| − y the minimisers are a ray, along which the iterates run off while the loss "
+        "stays bounded.",
         "Proof for that f and α = 1, from (0.3, 0): after two steps 0 < |x| < 1 and r = ||(x, y)|| > 1, and "
         "from then on |x'| = 1 − |x| (1 − 1/r) lies in (0, 1) and x changes sign at each step. y never "
         "falls, and y' − y = x²/(r (r + y)). Were y bounded, its increments, and so x, would tend to 0; but "
         "|x| + |x'| = 1 + |x|/r ≥ 1. So y → ∞ (like k^(1/3), for y' − y ≈ x²/(2y²)).",
-        "A repair of the bound: liminf f(x_k) − f* ≤ α L²/2, for the best iterate, whenever f is bounded "
-        "below. For the last of N iterates the exact worst case, over all functions, which may depend on N, "
-        "grows with log N (Zamani and Glineur, SIAM J. Optim. 35(3), 2025). In one dimension "
-        "α L² does bound the last iterate: one step "
+        "For the last of N iterates the exact worst case, over all functions, which may depend on N, "
+        "grows with log N (Zamani and Glineur, SIAM J. Optim. 35(3), 2025); over periodic orbits of one "
+        "function it grows with the period. In one dimension α L² does bound the last iterate: one step "
         "overshoots the minimiser by at most α L.",
         "“Bounded subgradients” and eq. 6 are the same condition for a finite convex function.",
     )
@@ -124,6 +140,11 @@ class UnstableConvergence(Claim):
             ),
             RunSpec(self.id, "growth", {}, tuple(range(starts))),
             RunSpec(self.id, "unbounded", {"steps": 100_000}),
+            *(RunSpec(self.id, "periodic", {"period": period}) for period in PERIODS[tier]),
+            *(
+                RunSpec(self.id, "map", {"dimension": dimension}, tuple(range(starts)))
+                for dimension in MAP_DIMENSIONS
+            ),
         ]
 
     def measure(self, spec: RunSpec) -> list[Row]:
@@ -132,6 +153,8 @@ class UnstableConvergence(Claim):
             "families": _experiments.families,
             "growth": _experiments.growth,
             "unbounded": _experiments.unbounded,
+            "periodic": _experiments.periodic_worst_case,
+            "map": _experiments.random_functions,
         }
         return experiments[spec.experiment](spec)
 
@@ -145,4 +168,9 @@ class UnstableConvergence(Claim):
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
-        return [_figures.growth(rows), _figures.breaks(rows)]
+        return [
+            _figures.growth(rows),
+            _figures.breaks(rows),
+            _figures.periods(rows),
+            _figures.random_functions(rows),
+        ]

@@ -3,8 +3,10 @@
 With step 1, an orbit x_{i+1} = x_i - g_i of period T needs sum g_i = 0. A convex function with subgradient
 g_i and value f_i at x_i exists exactly if f_j >= f_i + g_i.(x_j - x_i) for all i, j; the maximum of those
 planes is one, its Lipschitz constant max ||g_i||. Given the g_i, the greatest f_0 - f* is a linear program in
-the f_i and a point x* where every plane is at most 0. Searching integer g_i from small to large finds the
-smallest instance that breaks a bound, which is then checked in exact rationals.
+the f_i and a point x* where every plane is at most 0. Its value is found for all cycles at once: the least
+f_i are longest paths, and by duality what remains is a minimum over the few ways in which at most d + 1
+gradients average to 0. Searching integer g_i from small to large finds the smallest instance that breaks a
+bound; the program then gives its numbers, which are checked in exact rationals.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from fractions import Fraction
 
 import numpy as np
 
-__all__ = ["Cycle", "cycles", "highest_point", "verify"]
+__all__ = ["Cycle", "cycles", "excesses", "highest_point", "longest_paths", "orbit_points", "verify"]
 
 Vector = tuple[int, ...]
 
@@ -75,6 +77,52 @@ def cycles(dimension: int, period: int, steepest: int) -> Iterator[tuple[Vector,
             last = tuple(-sum(column) for column in zip(g0, *rest, strict=True))
             if 0 < sum(c * c for c in last) <= steepest:
                 yield (g0, *rest, last)
+
+
+def orbit_points(gradients: np.ndarray) -> np.ndarray:
+    """The orbits (B, T, d) of step 1 from 0 along cycles of gradients."""
+    return np.concatenate([0 * gradients[:, :1], -np.cumsum(gradients[:, :-1], axis=1)], axis=1)
+
+
+def longest_paths(gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For cycles (B, T, d): the least f_j - f_0 that convexity allows, (B, T), and whether it allows any.
+
+    f_j - f_i >= g_i.(x_j - x_i) for all pairs is solvable exactly if no closed path has positive weight. The
+    least f_j - f_0 is then the longest path from 0 to j. Integers in, integers out.
+    """
+    period = gradients.shape[1]
+    points = orbit_points(gradients)
+    weights = np.einsum("bid,bijd->bij", gradients, points[:, None] - points[:, :, None])
+    for k in range(period):
+        weights = np.maximum(weights, weights[:, :, k, None] + weights[:, None, k, :])
+    return weights[:, 0], (np.einsum("bii->bi", weights) <= 0).all(axis=1)
+
+
+def excesses(gradients: np.ndarray) -> np.ndarray:
+    """For cycles (B, T, d): the greatest f_0 - f* over step L^2, as ``highest_point``; NaN without one.
+
+    With D_j the least f_j - f_0, f_0 may be as large as max over x* of min_j (c_j - g_j.x*),
+    c_j = g_j.x_j - D_j: by duality the least sum of l_j c_j over l >= 0 of sum 1 with sum l_j g_j = 0.
+
+    >>> excesses(np.array([[[1], [-1]]]))
+    array([1.])
+    """
+    count, period, dimension = gradients.shape
+    lowest, allowed = longest_paths(gradients)
+    c = np.einsum("bid,bid->bi", gradients, orbit_points(gradients)) - lowest
+    rows = np.concatenate([gradients, np.ones((count, period, 1))], axis=2)
+    right = np.array([0.0] * dimension + [1.0])
+    # all weights equal is one such way
+    least = c.mean(axis=1)
+    for few in range(2, min(period, dimension + 1) + 1):
+        for support in itertools.combinations(range(period), few):
+            matrix = rows[:, support].transpose(0, 2, 1)
+            weights = np.linalg.pinv(matrix) @ right
+            solves = np.abs(np.einsum("bek,bk->be", matrix, weights) - right).max(axis=1) < 1e-9
+            fits = solves & (weights > -1e-9).all(axis=1)
+            value = (weights * c[:, support]).sum(axis=1)
+            least = np.where(fits, np.minimum(least, value), least)
+    return np.where(allowed, least / (gradients**2).sum(axis=2).max(axis=1), np.nan)
 
 
 def highest_point(

@@ -11,10 +11,10 @@ import numpy as np
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.unstable_convergence._cycles import Cycle
 from nonsmooth.claims.unstable_convergence._experiments import FAMILIES, GROWTH
-from nonsmooth.claims.unstable_convergence._judgement import smallest_instance
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.claims.unstable_convergence._judgement import map_cells, smallest_instance
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["breaks", "growth"]
+__all__ = ["breaks", "growth", "periods", "random_functions"]
 
 _MARKS = "osx^v"
 
@@ -44,6 +44,72 @@ def breaks(rows: Sequence[Row]) -> Drawing:
         "The two ways in which the proposition fails as printed: both functions are convex and Lipschitz."
     )
     return Drawing("breaks", caption, figure)
+
+
+def periods(rows: Sequence[Row]) -> Drawing:
+    """How high a periodic orbit can return, over its period: bounds, exact instances, the small search."""
+    figure, axes = canvas(1, width=7.2, height=3.2)
+    ax = axes[0, 0]
+    mine = sorted((r for r in rows if r["experiment"] == "periodic"), key=lambda r: r["period"])
+    ax.plot(
+        [r["period"] for r in mine],
+        [r["bound"] for r in mine],
+        "-",
+        color=COLOURS[0],
+        label="upper bound (semidefinite program)",
+    )
+    exact = [(r["period"], float(Fraction(r["excess"]))) for r in mine if r["excess"] != "None"]
+    searched = [(r["period"], r["best"]) for r in rows if r["experiment"] == "cycles"]
+    for points, mark, colour, label in (
+        (exact, "o", COLOURS[1], "integer instance, exact"),
+        (searched, "x", COLOURS[2], "search: small integers, 1 to 3 dimensions"),
+    ):
+        ax.plot([p for p, _ in points], [e for _, e in points], mark, color=colour, ms=5, label=label)
+    ax.axhline(1, color="0.2", lw=1, label="printed bound α L²")
+    ax.axhline(0.5, color="0.2", lw=1, ls=":", label="α L²/2 (best iterate)")
+    ticks = sorted({r["period"] for r in mine})
+    ax.set(
+        xscale="log",
+        ylim=(0.4, None),
+        xlabel="period of the orbit (logarithmic)",
+        ylabel="highest f(x) − f* over α L²",
+        title="Worst periodic orbit over all convex Lipschitz functions",
+    )
+    ax.minorticks_off()
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    caption = (
+        "The printed bound holds of the best iterate, not of the last: an orbit may keep returning above it, "
+        "the higher the longer its period."
+    )
+    return Drawing("periods", caption, figure)
+
+
+def random_functions(rows: Sequence[Row]) -> Drawing:
+    """Share of random piecewise linear functions whose late values stay within each bound."""
+    figure, axes = canvas(2, width=4.6, height=3.6)
+    titles = {"within": "Last 500 values within α L²", "within_half": "Last 500 values within α L²/2"}
+    for ax, (field, title) in zip(axes[0], titles.items(), strict=True):
+        printed = field == "within"
+        draw_share_map(
+            figure,
+            ax,
+            map_cells(rows, field),
+            xlabel="step α",
+            ylabel="dimension",
+            title=title,
+            border=([1e-3, 1e4], [1.4, 1.4]) if printed else None,
+            border_label="theory: certain below (dimension 1)",
+            share_label="share of functions",
+        )
+        ticks = sorted({r["y"] for r in rows if r["experiment"] == "map"})
+        ax.minorticks_off()
+        ax.set_yticks(ticks, [str(tick) for tick in ticks])
+    caption = (
+        "Random piecewise linear functions (integer slopes) obey the printed bound; orbits that break it "
+        "have to be searched for. The bound of the best iterate, on the right, the last one does not obey."
+    )
+    return Drawing("map", caption, figure)
 
 
 def _table(ax: Any, runs: Sequence[Row]) -> None:
