@@ -117,7 +117,7 @@ def test_diff_says_what_changed(written, tmp_path):
     told = strict_json(data.stdout)
     assert told["same"] is False
     assert told["differences"] == [f"{c['claim']}: {c['words']}" for c in told["changes"]]
-    assert "toy-mean: setting shift 0.0 -> 0.3" in told["differences"]
+    assert "toy-mean: setting shift 0 -> 0.3" in told["differences"]
     head, _, claim, *lines = plain.stdout.splitlines()
     assert head == "1 claim with another answer."
     assert claim == "toy-mean:"

@@ -1,8 +1,8 @@
 """Section 4: glmnet and scikit-learn guarantee the optimum of a LASSO and its zeros, PyTorch does not.
 
-The same LASSO is given to scikit-learn's coordinate descent and to stock torch optimisers with the penalty in the
-loss. Which of framework, method and kink makes the difference is then taken apart: a proximal step in torch,
-the subgradient method in NumPy, and penalties without a kink on both sides of their 2/L.
+The same LASSO is given to scikit-learn's coordinate descent and to stock torch optimisers with the penalty in
+the loss. Which of framework, method and kink makes the difference is then taken apart: a proximal step in
+torch, the subgradient method in NumPy, and penalties without a kink on both sides of their 2/L.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ class ExactSolvers(Claim):
     statement = (
         "“a misconception persists in the deep learning literature, suggesting that such algorithms yield "
         "sparse solutions comparable to those from traditional machine learning frameworks like glmnet or "
-        "scikit-learn. However, there is a fundamental disparity between these frameworks: glmnet focuses on "
-        "a narrow set of problems, guaranteeing optimality, while PyTorch provides flexibility in model "
-        "creation, but lacks similar guarantees. Attaining a solution at a non-differentiable point is challenging”."
+        "scikit-learn. However, there is a fundamental disparity between these frameworks: glmnet focuses "
+        "on a narrow set of problems, guaranteeing optimality, while PyTorch provides flexibility in model "
+        "creation, but lacks similar guarantees. Attaining a solution at a non-differentiable point is "
+        "challenging”."
     )
     reported: ClassVar[Mapping[str, str]] = {
         "glmnet, scikit-learn": "optimality guaranteed",
@@ -61,72 +62,85 @@ class ExactSolvers(Claim):
             "do: guaranteed up to a tolerance and an iteration limit.",
             least_n=20,
             repair=(
-                "glmnet and scikit-learn focus on a narrow set of problems, for which coordinate descent returns "
-                "a solution optimal to a stated tolerance, or says that its iteration limit came first"
+                "glmnet and scikit-learn focus on a narrow set of problems, for which coordinate descent "
+                "returns a solution optimal to a stated tolerance, or says that its iteration limit came "
+                "first"
             ),
         ),
         Part(
             "not-sparse",
-            "It is a misconception that “such algorithms yield sparse solutions comparable to those from ... glmnet "
-            "or scikit-learn”.",
-            "With the penalty in the loss of torch's SGD, Adam and RMSprop: holds if, for each, the share of random "
-            "problems that end with fewer than half of the solution's exact zeros has a Wilson lower end (3 "
-            "comparisons) above 0.9, and no start on real data ends with half; differs if an upper end is below "
-            "0.1 for each; else holds in part.",
+            "It is a misconception that “such algorithms yield sparse solutions comparable to those from ... "
+            "glmnet or scikit-learn”.",
+            "With the penalty in the loss of torch's SGD, Adam and RMSprop: holds if, for each, the share of "
+            "random problems that end with fewer than half of the solution's exact zeros has a Wilson lower "
+            "end (3 comparisons) above 0.9, and no start on real data ends with half; differs if an upper "
+            "end is below 0.1 for each; else holds in part.",
             least_n=52,
             comparisons=3,
         ),
         Part(
             "no-guarantee",
             "“PyTorch ... lacks similar guarantees”.",
-            "Holds if each of the three optimisers ends some run with (f − f*)/f(0) above 2e-4, which is what "
-            "scikit-learn's default tolerance promises, with nothing said; differs if none ever does; else in part. "
-            "f* carries a duality gap of 1e-10 or less.",
+            "Holds if each of the three optimisers ends some run with (f − f*)/f(0) above 2e-4, which is "
+            "what scikit-learn's default tolerance promises, with nothing said; differs if none ever does; "
+            "else in part. f* carries a duality gap of 1e-10 or less.",
             least_n=52,
-            repair="PyTorch's stock optimisers, given the penalty as part of the loss, come with no such guarantee",
+            repair=(
+                "PyTorch's stock optimisers, given the penalty as part of the loss, come with no such "
+                "guarantee"
+            ),
         ),
         Part(
             "cause-framework",
             "“there is a fundamental disparity between these frameworks”.",
-            "Where “not-sparse” holds: not supported if the same torch loop with a proximal step after stock SGD "
-            "reaches f* to 1e-8 of f(0) and the solution's own zeros, and the subgradient method in NumPy misses "
-            "half of the zeros, each in a share of random problems with Wilson lower end (2 comparisons) above 0.9: "
-            "the method decides, in either framework. Supported if the torch run does so in a share with upper end "
-            "below 0.1 while NumPy's proximal run does; else undecided.",
+            "Where “not-sparse” holds: not supported if the same torch loop with a proximal step after "
+            "stock SGD reaches f* to 1e-8 of f(0) and the solution's own zeros, and the subgradient method "
+            "in NumPy misses half of the zeros, each in a share of random problems with Wilson lower end "
+            "(2 comparisons) above 0.9: the method decides, in either framework. Supported if the torch "
+            "run does so in a share with upper end below 0.1 while NumPy's proximal run does; else "
+            "undecided.",
             least_n=46,
             comparisons=2,
-            twin="torch SGD + proximal step; NumPy subgradient and proximal runs: same data, starts, step, iterations",
+            twin=(
+                "torch SGD + proximal step; NumPy subgradient and proximal runs: same data, starts, step, "
+                "iterations"
+            ),
             repair=(
-                "the disparity is between methods: a (sub)gradient step on the penalised loss, in whatever framework, "
-                "against coordinate descent or a proximal step, which PyTorch can run as well"
+                "the disparity is between methods: a (sub)gradient step on the penalised loss, in whatever "
+                "framework, against coordinate descent or a proximal step, which PyTorch can run as well"
             ),
         ),
         Part(
             "cause-kink",
             "“Attaining a solution at a non-differentiable point is challenging”.",
-            "Supported if gradient steps at 1/2, 1/10 and 1/50 of the data term's 2/L never come within 1e-8 of the "
-            "minimum with |b| in the loss, and with ridge or |b| rounded over three widths do so in every run exactly "
-            "where the step is below that penalty's own 2/L; not supported if ridge and the widest rounding miss it "
-            "at every step below their 2/L as well, or |b| reaches it; else undecided.",
+            "Supported if gradient steps at 1/2, 1/10 and 1/50 of the data term's 2/L never come within "
+            "1e-8 of the minimum with |b| in the loss, and with ridge or |b| rounded over three widths do "
+            "so in every run exactly where the step is below that penalty's own 2/L; not supported if "
+            "ridge and the widest rounding miss it at every step below their 2/L as well, or |b| reaches "
+            "it; else undecided.",
             least_n=12,
             twin="ridge; |b| rounded over 2, 1/8 and 1/100 of λ1/L (C1,1), same data, starts and steps",
         ),
     )
     notes = (
-        "glmnet itself is an R package and is not run. Like scikit-learn's it is coordinate descent; its stopping rule "
-        "looks at the change of the coefficients, scikit-learn's at the duality gap, a certificate.",
-        "scikit-learn minimises half of eq. 15 with alpha = λ1/2, and stops at a gap of tol ||y||²/N on its own half.",
-        "What torch lacks here is no property of torch: its loop was asked for a subgradient step. torch says nothing "
-        "when it is done, since an optimiser has no stopping rule; nor would the same loop in NumPy.",
-        "An entry that is 0 at the solution, with data slope g there, hops at a constant step α evenly over an "
-        "interval of length 2αλ1 around 0, which costs α (λ1² − g²)/2 on average: summed over such entries, the "
-        "distance at which the subgradient method stops. The map is held against it.",
-        "RMSprop's and Adam's steps do not shrink with the gradient in the same proportion, so a constant learning "
-        "rate can keep them from a smooth minimum too; the rows on ridge show which.",
-        "Work is counted in passes over the data (iterations), not seconds, which differ from machine to machine. "
-        "Everything runs in float64, better than torch's default of float32.",
-        "Random data: 50 x 20 normal, five true coefficients ±1, noise 0.5; real: scikit-learn's diabetes and breast "
-        "cancer data (the class as response), standardised. All are scaled so that L of the data term is 1.",
+        "glmnet itself is an R package and is not run. Like scikit-learn's it is coordinate descent; its "
+        "stopping rule looks at the change of the coefficients, scikit-learn's at the duality gap, a "
+        "certificate.",
+        "scikit-learn minimises half of eq. 15 with alpha = λ1/2, and stops at a gap of tol ||y||²/N on "
+        "its own half.",
+        "What torch lacks here is no property of torch: its loop was asked for a subgradient step. torch "
+        "says nothing when it is done, since an optimiser has no stopping rule; nor would the same loop in "
+        "NumPy.",
+        "An entry that is 0 at the solution, with data slope g there, hops at a constant step α evenly "
+        "over an interval of length 2αλ1 around 0, which costs α (λ1² − g²)/2 on average: summed over such "
+        "entries, the distance at which the subgradient method stops. The map is held against it.",
+        "RMSprop's and Adam's steps do not shrink with the gradient in the same proportion, so a constant "
+        "learning rate can keep them from a smooth minimum too; the rows on ridge show which.",
+        "Work is counted in passes over the data (iterations), not seconds, which differ from machine to "
+        "machine. Everything runs in float64, better than torch's default of float32.",
+        "Random data: 50 x 20 normal, five true coefficients ±1, noise 0.5; real: scikit-learn's diabetes "
+        "and breast cancer data (the class as response), standardised. All are scaled so that L of the "
+        "data term is 1.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:

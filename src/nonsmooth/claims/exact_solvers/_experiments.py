@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+
 import numpy as np
 
 from nonsmooth.claims._claim import Row
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 # Random problems, starts on real data, problems of the twins and of the map, by tier.
-SIZES = {"quick": (64, 8, 12, 16), "laptop": (200, 48, 48, 48), "paper": (1000, 200, 200, 200)}
+SIZES = {"quick": (56, 6, 12, 16), "laptop": (200, 48, 48, 48), "paper": (1000, 200, 200, 200)}
 # scikit-learn's default tol, on half of eq. 15, in units of f(0) of eq. 15.
 TOLERANCE = 2e-4
 SOLVER_SHARES = (0.5, 0.1, 0.01, 0.001, 0.0001)
@@ -48,7 +49,7 @@ STOCK = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}
 # Steps of the twins and of the map, in shares of 2/L of the data term.
 STEPS = (0.5, 0.1, 0.02)
 MAP_STEPS = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02)
-MAP_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+MAP_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.3)
 # |b| is rounded over these multiples of strength / L: L of the twin is 1 + 1/width times the data term's.
 WIDTHS = {"wide": 2.0, "medium": 0.125, "narrow": 0.01}
 # (f - f*) / f(0) at which a run counts as having arrived.
@@ -84,7 +85,7 @@ def solver(spec: RunSpec) -> list[Row]:
                         "promised": 2 * tol,
                         "warned": any(issubclass(w.category, ConvergenceWarning) for w in heard),
                         "gap": duality_gap(given.W, given.y, given.strength, b) / given.scale,
-                        "passes": int(model.n_iter_),
+                        "passes": int(np.max(model.n_iter_)),
                         "zeros": int((b == 0).sum()),
                     }
                 )
@@ -92,10 +93,10 @@ def solver(spec: RunSpec) -> list[Row]:
 
 
 def in_torch(spec: RunSpec) -> list[Row]:
-    """Stock torch optimisers on the penalised loss, as their users write it; every problem and method at once.
+    """Stock torch optimisers on the penalised loss, as users write it; every problem and method at once.
 
-    A group of methods shares a stock optimiser, its parameter being (problems, P, methods of the group): these
-    optimisers act entry by entry, and no entry's gradient depends on another problem or method.
+    A group of methods shares a stock optimiser, its parameter being (problems, P, methods of the group):
+    these act entry by entry, and no entry's gradient depends on another problem or method.
     """
     import torch
 
@@ -128,7 +129,7 @@ def in_torch(spec: RunSpec) -> list[Row]:
         reduced.param_groups[0]["lr"] = step * (1 + t / 100) ** -0.5
         for optimizer in optimizers:
             optimizer.zero_grad()
-        b = torch.cat(parameters, dim=-1)
+        b = torch.cat([*parameters], dim=-1)
         prediction = W @ b if W.ndim == 3 else torch.einsum("np,bpm->bnm", W, b)
         loss = (prediction - y[..., None]).square().mean(dim=1).sum()
         (loss + (l1 * b.abs()).sum() + (l2 * b.square()).sum()).backward()
@@ -137,7 +138,7 @@ def in_torch(spec: RunSpec) -> list[Row]:
         with torch.no_grad():
             b = steady[..., proximal]
             b.copy_(torch.sign(b) * torch.clamp(b.abs() - step * strength[..., 0], min=0))
-    final = torch.cat(parameters, dim=-1).detach().numpy()
+    final = torch.cat([*parameters], dim=-1).detach().numpy()
     return [
         _row(spec, seed, p, final[i, :, k], "torch", *name)
         for k, name in enumerate(names)
@@ -164,7 +165,7 @@ def in_numpy(spec: RunSpec) -> list[Row]:
 
 
 def twins(spec: RunSpec) -> list[Row]:
-    """Gradient steps on |b|, on |b| rounded over three widths, and on ridge, below and above each one's 2/L."""
+    """Gradient steps on |b|, |b| rounded over three widths, and ridge, below and above each one's 2/L."""
     problems = [_given(spec, seed) for seed in spec.seeds]
     # in units of the strength, which is then 1 for all: (y, b) / strength, so that one width serves them all
     strength = np.array([p.strength for p in problems])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.exact_solvers._experiments import TOLERANCE, WIDTHS
+from nonsmooth.claims.exact_solvers._experiments import STEPS, TOLERANCE, WIDTHS
 from nonsmooth.claims.exact_solvers._problems import REAL, select
 from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
@@ -54,8 +54,8 @@ def ends(rows: Sequence[Row]) -> Drawing:
         handles, labels = value.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
     caption = (
-        "The same LASSO, starts and number of iterations, float64; left of the line in torch, right of it in NumPy. "
-        "One mark a problem (random) or start (real data)."
+        "The same LASSO, starts and number of iterations, float64; left of the line in torch, right of it "
+        "in NumPy. One mark a problem (random) or start (real data)."
     )
     return Drawing("ends", caption, figure)
 
@@ -88,10 +88,12 @@ def twins(rows: Sequence[Row]) -> Drawing:
         ylabel="(f − f*) / f(0), late, median",
         title="Where gradient steps stop (100: diverged)",
     )
+    ax.minorticks_off()
+    ax.set_xticks(STEPS, [f"{step:g}" for step in STEPS])
     caption = (
-        "Each penalty's own minimum; 0 is drawn at 1e-16. A rounded penalty is reached exactly below its own 2/L "
-        f"({', '.join(f'{1 / (1 + 1 / w):.2g}' for w in WIDTHS.values())} of the data term's for widths "
-        f"{', '.join(f'{w:g}' for w in WIDTHS.values())}), the kinked one at no step."
+        "Each penalty's own minimum; 0 is drawn at 1e-16. A rounded penalty is reached exactly below its "
+        f"own 2/L ({', '.join(f'{1 / (1 + 1 / w):.2g}' for w in WIDTHS.values())} of the data term's for "
+        f"widths {', '.join(f'{w:g}' for w in WIDTHS.values())}), the kinked one at no step."
     )
     return Drawing("twins", caption, figure)
 
@@ -121,7 +123,7 @@ def share_map(rows: Sequence[Row]) -> Drawing:
         share_label="share of problems",
     )
     caption = (
-        f"Share of random problems that end with (f − f*)/f(0) above {TOLERANCE:g}, scikit-learn's default tolerance; "
-        "right of the line the predicted distance Σ α (λ1² − g²)/2 exceeds it."
+        f"Share of random problems that end with (f − f*)/f(0) above {TOLERANCE:g}, scikit-learn's default "
+        "tolerance; right of the line the predicted distance Σ α (λ1² − g²)/2 exceeds it."
     )
     return Drawing("map", caption, figure)

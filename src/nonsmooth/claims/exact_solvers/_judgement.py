@@ -36,9 +36,10 @@ def solver_optimal(rows: Sequence[Row]) -> _Answer:
                 f"{sum(r['gap'] <= r['promised'] + 1e-12 for r in quiet)} and {len(mine) - len(quiet)} "
                 f"of {len(mine)}",
                 len(mine),
-                f"Relative duality gap up to {number(max((r['gap'] for r in quiet), default=0.0), 2)} without a "
-                f"warning; up to {max(r['passes'] for r in mine):,} passes over the data; λ1 from "
-                f"{min(r['share'] for r in mine):g} to {max(r['share'] for r in mine):g} lambda_max, float64.",
+                f"Relative duality gap up to {number(max((r['gap'] for r in quiet), default=0.0), 2)} "
+                f"without a warning; up to {max(r['passes'] for r in mine):,} passes over the data; λ1 from "
+                f"{min(r['share'] for r in mine):g} to {max(r['share'] for r in mine):g} lambda_max, "
+                "float64.",
                 part,
                 reported="optimality guaranteed",
                 agrees=len(quiet) == len(mine) and not [r for r in broken if r["kind"] == kind],
@@ -63,8 +64,8 @@ def solver_optimal(rows: Sequence[Row]) -> _Answer:
             part, Result.HOLDS, n, "Every fit is optimal to its tolerance, by its duality gap."
         ), findings
     why = (
-        f"No fit misses its tolerance silently; {len(warned)} of {n} end at the iteration limit, with a warning: a "
-        "guarantee up to a tolerance and a number of passes."
+        f"No fit misses its tolerance silently; {len(warned)} of {n} end at the iteration limit, with a "
+        "warning: a guarantee up to a tolerance and a number of passes."
     )
     return Ruling(part, Result.IN_PART, n, why, "all problems that converge within max_iter"), findings
 
@@ -112,8 +113,8 @@ def not_sparse(rows: Sequence[Row]) -> _Answer:
                 "the same with a fading step, SGD ∝ 1/√t",
                 str(_misses(fading, 1)),
                 len(fading),
-                f"(f − f*)/f(0), median: {_median(fading)}, against {_median(_runs(rows, 'sgd'))} at the constant "
-                "step: nearer in value, no sparser.",
+                f"(f − f*)/f(0), median: {_median(fading)}, against {_median(_runs(rows, 'sgd'))} at the "
+                "constant step: nearer in value, no sparser.",
                 part,
             )
         )
@@ -139,8 +140,9 @@ def no_guarantee(rows: Sequence[Row]) -> _Answer:
             f"torch {label}: runs that end above scikit-learn's default tolerance",
             str(above[name]),
             above[name].n,
-            f"(f − f*)/f(0) > {TOLERANCE:g}. Median and greatest on random data: {_median(_runs(rows, name))} and "
-            f"{number(max(r['excess'] for r in _runs(rows, name)), 2)}; on real data "
+            f"(f − f*)/f(0) > {TOLERANCE:g}. Median and greatest on random data: "
+            f"{_median(_runs(rows, name))} and {number(max(r['excess'] for r in _runs(rows, name)), 2)}; on "
+            "real data "
             + ", ".join(f"{data} {_median(_runs(rows, name, data=data))}" for data in REAL)
             + f". f* to a relative duality gap of {number(gap, 1)}.",
             part,
@@ -192,8 +194,8 @@ def cause_framework(rows: Sequence[Row]) -> _Answer:
             "torch, stock SGD + proximal step: random problems solved, zeros and all",
             str(torch_prox),
             torch_prox.n,
-            f"f* reached to {CONVERGED:g} of f(0) and exactly the solution's zeros; same data, starts, step and "
-            f"iterations. NumPy's proximal run: {numpy_prox}. On real data the zeros agree in "
+            f"f* reached to {CONVERGED:g} of f(0) and exactly the solution's zeros; same data, starts, step "
+            f"and iterations. NumPy's proximal run: {numpy_prox}. On real data the zeros agree in "
             + ", ".join(
                 f"{sum(r['same_support'] for r in mine)} of {len(mine)} starts ({data}; (f − f*)/f(0) up to "
                 f"{number(max((r['excess'] for r in mine), default=0.0), 1)})"
@@ -219,14 +221,17 @@ def cause_framework(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Attribution.UNDECIDED, n, why), findings
     if min(torch_prox.interval[0], numpy_plain.interval[0]) > 0.9:
         why = (
-            "In torch a proximal step finds the solution with its zeros; in NumPy a subgradient step misses them. "
-            "The method decides, not the framework."
+            "In torch a proximal step finds the solution with its zeros; in NumPy a subgradient step "
+            "misses them. The method decides, not the framework."
         )
         return Ruling(part, Attribution.NOT_SUPPORTED, n, why), findings
     if torch_prox.interval[1] < 0.1 and numpy_prox.interval[0] > 0.9:
         why = "The same proximal step succeeds in NumPy and fails in torch."
         return Ruling(part, Attribution.SUPPORTED, n, why), findings
-    why = "The proximal step in torch, or the subgradient step in NumPy, does as expected in some problems only."
+    why = (
+        "The proximal step in torch, or the subgradient step in NumPy, does as expected in some problems "
+        "only."
+    )
     return Ruling(part, Attribution.UNDECIDED, n, why), findings
 
 
@@ -258,8 +263,8 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
             min(r["n"] for r in twins),
             "Ridge, and |b| rounded over "
             + ", ".join(f"{width:g}" for width in WIDTHS.values())
-            + " λ1/L; f* of each from a conic solver, with a lower bound. Rounded over the least width it stalls at "
-            f"every step tried, differentiable though it is: {_stalled(kinds['narrow'])}.",
+            + " λ1/L; f* of each from a conic solver, with a lower bound. Rounded over the least width, "
+            f"differentiable though it is: {_stalled(kinds['narrow'])}.",
             part,
         ),
     ]
@@ -272,8 +277,8 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
                     f"{label} {share(r['excess'] <= CONVERGED for r in mine)}" for label, mine in smooth
                 ),
                 min(len(mine) for _, mine in smooth),
-                "Closed form. Where an optimiser misses a smooth minimum too, its constant rate is a cause of its "
-                "own. Medians of (f − f*)/f(0): "
+                "Closed form. Where an optimiser misses a smooth minimum too, its constant rate is a cause "
+                "of its own. Medians of (f − f*)/f(0): "
                 + ", ".join(f"{label} {_median(mine)}" for label, mine in smooth)
                 + ".",
                 part,
@@ -282,8 +287,8 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
     n = min(r["n"] for r in (*kinked, *twins))
     if reached == 0 and wrong == 0:
         why = (
-            "With the kink no step reaches the minimum; without it exactly the steps below 2/L do. At one given "
-            "step a narrowly rounded |b|, which is differentiable, stalls as well."
+            "With the kink no step reaches the minimum; without it exactly the steps below 2/L do. At one "
+            "given step a narrowly rounded |b|, which is differentiable, stalls as well."
         )
         region = "constant steps of plain (sub)gradient descent; not the proximal step"
         return Ruling(part, Attribution.SUPPORTED, n, why, region), findings
@@ -309,9 +314,9 @@ def _about_floor(rows: Sequence[Row], part: str) -> list[Finding]:
             "map of step and λ1, SGD's recursion: clear cells that Σ α (λ1² − g²)/2 gets right",
             f"{right} of {clear}",
             sum(r["n"] for r in cells),
-            f"Whether a run ends above {TOLERANCE:g}. Measured over predicted (f − f*)/f(0) for steps up to a tenth "
-            f"of 2/L, median: {number(float(np.median(small)) if small else 0.0, 2)}. A smaller step comes nearer; "
-            f"exact zeros in all cells together: {zeros}.",
+            f"Whether a run ends above {TOLERANCE:g}. Measured over predicted (f − f*)/f(0) for steps up to "
+            f"a tenth of 2/L, median: {number(float(np.median(small)) if small else 0.0, 2)}. A smaller "
+            f"step comes nearer; exact zeros in all cells together: {zeros}.",
             part,
         )
     ]
@@ -319,7 +324,8 @@ def _about_floor(rows: Sequence[Row], part: str) -> list[Finding]:
 
 def _stalled(rows: Sequence[Row]) -> str:
     return ", ".join(
-        f"at {r['step']:g} of the data term's 2/L, {r['over']:.3g} of its own, {r['converged']} of {r['n']} arrive"
+        f"at {r['step']:g} of the data term's 2/L, {r['over']:.3g} of its own, {r['converged']} of {r['n']} "
+        "arrive"
         for r in _by_step(rows)
     )
 

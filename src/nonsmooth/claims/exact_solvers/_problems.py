@@ -24,7 +24,7 @@ _ROWS, _COLUMNS, _TRUE = 50, 20, 5
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """W (N, P), y (N,) and the strength; f(0) = ||y||^2 / N, and the certified solution, found when asked for."""
+    """W (N, P), y (N,) and the strength; the certified solution is found when asked for."""
 
     W: np.ndarray
     y: np.ndarray
@@ -45,8 +45,8 @@ class Problem:
     def floor(self, stepsize: float) -> float:
         """What the subgradient method's (f - f*) / f(0) should be at a constant step, to first order.
 
-        An entry that is 0 at the solution, where the data term has slope g, |g| <= s, hops over an interval of
-        length 2 α s around 0, evenly; the mean of s|b| + g b over it is α (s^2 - g^2) / 2.
+        An entry that is 0 at the solution, where the data term has slope g, |g| <= s, hops over an interval
+        of length 2 α s around 0, evenly; the mean of s|b| + g b over it is α (s^2 - g^2) / 2.
         """
         b = self.exact.solution
         slope = 2 * self.W.T @ (self.W @ b - self.y) / self.y.size

@@ -38,7 +38,7 @@ class HuberLoss(Claim):
             1000,
             "the figure's length is not printed; divergence is looked for in the second half",
             low=500,
-            high=20_000,
+            high=10_000,
         ),
     )
     parts = (
@@ -72,8 +72,8 @@ class HuberLoss(Claim):
             least_n=100,
             where="Section 5, below Proposition 5.1, and Figure 4",
             repair="“... while the Huber loss function is differentiable, and L-smooth by equation (5), but "
-            "not twice differentiable”. Likewise further on: “all twice differentiable L-smooth functions” "
-            "in place of “all L-smooth functions, being twice differentiable by definition”.",
+            "not twice differentiable”. (Nor does eq. 5 make “all L-smooth functions ... twice "
+            "differentiable by definition”, as it is put further on.)",
         ),
         Part(
             "growth",

@@ -167,8 +167,8 @@ def non_smooth(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Result.HOLDS, pairs, "Not twice differentiable, and not L-smooth."), findings
     if once:
         why = (
-            "Once but not twice differentiable: true. But its gradient is Lipschitz, which by eq. 5 is "
-            f"L-smooth: ||∇f(x) − ∇f(y)|| is at most {worst:.3f} L ||x − y|| over {pairs:,} random pairs and "
+            "Once but not twice differentiable: true. But its gradient is Lipschitz, which is L-smooth "
+            f"by eq. 5: ||∇f(x) − ∇f(y)|| is at most {worst:.3f} L ||x − y|| over {pairs:,} random pairs and "
             f"{attained:.3f} L ||x − y|| in the steepest direction, L = σ(Z)²/N: the slope is 1-Lipschitz."
         )
         return Ruling(part, Result.IN_PART, pairs, why), findings

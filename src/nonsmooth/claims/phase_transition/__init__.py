@@ -156,8 +156,8 @@ class PhaseTransition(Claim):
         "overlap for every start: the text's λ1 = 1 is not possible there. In floating point it is what most "
         "starts show, once RMSProp's entries have been rounded to 0: the text may be right about the run "
         "made.",
-        "“Prior” knowledge on differentiable functions: RMSProp with a constant step does not converge on a "
-        "quadratic either, for its normalised step stays of size α; see the twins.",
+        "On differentiable functions too RMSProp with a constant step need not converge: not on a "
+        "quadratic, for its normalised step stays of size α; see the twins.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:

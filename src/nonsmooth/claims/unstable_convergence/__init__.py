@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.claims.unstable_convergence import _experiments, _figures, _judgement
+from nonsmooth.claims.unstable_convergence import _bound, _experiments, _figures, _judgement
 from nonsmooth.claims.unstable_convergence._experiments import (
     FAMILIES,
     MAP_DIMENSIONS,
@@ -162,7 +162,7 @@ class UnstableConvergence(Claim):
         return Judgement.of(
             _judgement.loss(rows),
             _judgement.iterates(rows),
-            _judgement.bound(rows),
+            _bound.bound(rows),
             _judgement.cause_non_smooth(rows),
             _judgement.cause_lipschitz(rows),
         )

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nonsmooth.claims._claim import Row
+from nonsmooth.claims.unstable_convergence._bound import map_cells, smallest_instance
 from nonsmooth.claims.unstable_convergence._cycles import Cycle
 from nonsmooth.claims.unstable_convergence._experiments import FAMILIES, GROWTH
-from nonsmooth.claims.unstable_convergence._judgement import map_cells, smallest_instance
 from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
 __all__ = ["breaks", "growth", "periods", "random_functions"]

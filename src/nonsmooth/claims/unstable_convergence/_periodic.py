@@ -70,8 +70,8 @@ def exact_excess(gradients: list[list[int]]) -> Fraction | None:
     None if there is no such function, the cycle does not close, or the gradients' rank is below period - 1
     (all planes then need not meet, and f* may lie higher).
 
-    >>> exact_excess([[2, 0], [-1, 1], [-1, -1]])
-    Fraction(1, 1)
+    >>> exact_excess([[2, 1, 0], [0, 0, -1], [-1, 1, 1], [-1, -2, 0]])
+    Fraction(21, 20)
     """
     g = np.array(gradients, dtype=object)
     heights, allowed = longest_paths(g[None])

@@ -41,7 +41,7 @@ STRENGTHS = tuple(10.0**k for k in range(-8, 3))
 _P = 1
 _GAMMA = 0.99
 # Starts that are followed with sixty digits.
-_DIGIT_STARTS = 48
+_DIGIT_STARTS = 80
 _MAP_STRENGTHS = tuple(10.0**k for k in range(-8, 3))
 _MAP_JITTERS = tuple(10.0**k for k in (-20, -17, -14, -11, -8, -5))
 
@@ -144,15 +144,16 @@ def zeros(spec: RunSpec) -> list[Row]:
     start = stream("start", 0).uniform(-1, 1, (spec["starts"], 1))
     a, method = spec["stepsize"], RMSProp(_GAMMA, spec["jitter"])
     run = minimize(ToyLasso(1.0, 1), start=start, steps=4000, stepsize=a, method=method)
-    smallest = [_with_sixty_digits(float(b), a, spec["jitter"], 2600) for b in start[:_DIGIT_STARTS, 0]]
+    digits = [_with_sixty_digits(float(b), a, spec["jitter"], 2600) for b in start[:_DIGIT_STARTS, 0]]
     return [
         {
             "experiment": "zeros",
             "n": spec["starts"],
             "zeros": int((run.final == 0).sum()),
-            "digit_starts": len(smallest),
-            "digit_zeros": sum(value == 0 for value in smallest),
-            "digit_near": sum(value < 1e-6 * a for value in smallest),
+            "digit_starts": len(digits),
+            "digit_zeros": sum(smallest == 0 for smallest, _ in digits),
+            "digit_near": sum(smallest < 1e-6 * a for smallest, _ in digits),
+            "digit_follow": sum(apart < 0.01 * a for _, apart in digits),
         }
     ]
 
@@ -241,21 +242,28 @@ def predicts_alike(strength: float, jitter: float) -> bool | None:
     return strength > border
 
 
-def _with_sixty_digits(b: float, stepsize: float, jitter: float, steps: int) -> float:
-    """Least |b_t| of the last two iterates of eq. 18-19 at λ1 = 1, or 0 as soon as an iterate is 0."""
+def _with_sixty_digits(b: float, stepsize: float, jitter: float, steps: int) -> tuple[float, float]:
+    """Eq. 18-19 at λ1 = 1: the least |b_t| of the last two iterates, 0 if one was ever 0;
+
+    and the largest distance, over eight more steps, from a vanilla run that starts where it then is.
+    """
     with localcontext() as context:
         context.prec = 60
         x, a, gamma, epsilon = Decimal(b), Decimal(stepsize), Decimal("0.99"), Decimal(jitter)
-        v = Decimal(0)
-        last = abs(x)
-        for _ in range(steps):
+        v, last, vanilla, apart, smallest = Decimal(0), abs(x), Decimal(0), Decimal(0), 0.0
+        for t in range(steps + 8):
             if x == 0:
-                return 0.0
+                return 0.0, 0.0
+            if t == steps:
+                smallest, vanilla = float(min(last, abs(x))), x
             last = abs(x)
             v = gamma * v + (1 - gamma)
             move = a / (v + epsilon).sqrt()
             x += -move if x > 0 else move
-        return float(min(last, abs(x)))
+            if t >= steps:
+                vanilla += -a if vanilla > 0 else a
+                apart = max(apart, abs(x - vanilla))
+        return smallest, float(apart)
 
 
 def _starts(seeds: tuple[int, ...], axis: str) -> np.ndarray:
