@@ -167,7 +167,7 @@ def _list(points: Sequence[Point]) -> str:
 
 
 def _entries(points: Sequence[Point], numbers: Iterator[int]) -> Iterator[str]:
-    for k, point in zip(numbers, points, strict=False):
+    for k, point in zip(points, numbers, strict=False):
         yield f"### {k}. {_plain(point.where)}: {_words(point)}"
         yield f"> {_plain(point.printed)}"
         yield f"Found (n = {_format.count(point.n)}): {_plain(point.found)}"
