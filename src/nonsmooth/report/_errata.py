@@ -167,7 +167,7 @@ def _list(points: Sequence[Point]) -> str:
 
 
 def _entries(points: Sequence[Point], numbers: Iterator[int]) -> Iterator[str]:
-    for k, point in zip(points, numbers, strict=False):
+    for point, k in zip(points, numbers, strict=False):  # points first: a count is used up by looking
         yield f"### {k}. {_plain(point.where)}: {_words(point)}"
         yield f"> {_plain(point.printed)}"
         yield f"Found (n = {_format.count(point.n)}): {_plain(point.found)}"

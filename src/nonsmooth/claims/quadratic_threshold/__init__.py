@@ -43,8 +43,8 @@ class QuadraticThreshold(Claim):
             "On convex quadratics gradient descent diverges to ∞ above α∗ = 2/η and not below.",
             "Holds if over random quadratics (definite, and with half of the spectrum 0) the loss rises at "
             "no step in a share of seeds with Wilson lower end (16 comparisons) above 0.9 at each of 0.5, "
-            "0.9, 0.99, 0.999 α∗, and passes 10^12 times its start in such a share at each of 1.001, 1.01, 1.1, 2 "
-            "α∗; differs if at some step of either side the share's upper end is below 0.1; else in part.",
+            "0.9, 0.99, 0.999 α∗, and passes 10^12 times its start in such a share at each of 1.001, 1.01, "
+            "1.1, 2 α∗; differs if at some step of either side the share's upper end is below 0.1; else in part.",
             least_n=96,
             comparisons=16,
             where="Section 5, first paragraph",
@@ -54,8 +54,8 @@ class QuadraticThreshold(Claim):
             "“gradient descent on neural networks does not diverge to ∞ even when the learning rate exceeds "
             "α∗”, here: on the paper's convex network (eq. 3, 20 x 500, λ1 = 0, λ2 = 0.01), η at the start.",
             "At α = 1.1, 2, 10, 30, 100 and 1000 α∗: holds if the share of seeds whose loss stays below "
-            "10^100 has Wilson lower end (6 comparisons) above 0.9 at every step; differs if its upper end is "
-            "below 0.1 at every step; else holds in part, with the steps.",
+            "10^100 has Wilson lower end (6 comparisons) above 0.9 at every step; differs if its upper end "
+            "is below 0.1 at every step; else holds in part, with the steps.",
             least_n=64,
             comparisons=6,
             repair="“gradient descent on neural networks often does not diverge to ∞ at learning rates some "
