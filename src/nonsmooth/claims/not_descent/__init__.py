@@ -1,9 +1,9 @@
 """Section 3, quoting Boyd et al. (2003): the subgradient method is not a descent method.
 
 At a kink the negative of a subgradient need not be a descent direction, however small the step; at a point
-of differentiability it is one, and what makes the loss rise is a step that reaches past a kink. The quotation
-speaks of "the ordinary gradient method" as one that descends, which it does below 2/L. And the paper uses it
-to explain Figure 1, in which the loss does descend.
+of differentiability it is one, and below 2/L of the smooth pieces the loss can rise only past a kink. The
+quotation speaks of "the ordinary gradient method" as one that descends, which it does below 2/L. And the
+paper uses it to explain Figure 1, in which the loss does descend.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class NotDescent(Claim):
             "rises at all; else holds in part.",
             least_n=64,
             comparisons=3,
-            repair="“can increase, and does when the iterates come near a minimiser that lies on kinks”: so "
-            "on L1 penalties; on Figure 1's own function it seldom does.",
+            repair="“can increase, and does on L1 penalties once entries are within a step of 0”; on Figure "
+            "1's own function it seldom does.",
         ),
         Part(
             "gradient-method",
@@ -79,13 +79,15 @@ class NotDescent(Claim):
     )
     notes = (
         "Where a convex function is differentiable, minus the gradient is a descent direction, kinks "
-        "elsewhere or not; the subgradient method starts at such a point with probability 1. Its loss "
-        "rises when the step reaches past a kink, as gradient descent's does past 2/L.",
-        "Smallest example at a kink: f = |x1| + 2|x2| at (1, 0) with the subgradient (1, 2): "
+        "elsewhere or not; the subgradient method starts at such a point with probability 1. Below 2/L of "
+        "the smooth pieces its loss can rise only when the step reaches past a kink; gradient descent's can "
+        "rise only above 2/L.",
+        "An example at a kink that is no minimiser: f = |x1| + 2|x2| at (1, 0) with the subgradient (1, 2): "
         "f((1, 0) − t (1, 2)) = 1 + 3t for 0 ≤ t ≤ 1. With torch's choice, sign(0) = 0, the subgradient "
         "there is (1, 0) and the step descends: the quotation is about every choice of subgradient.",
-        "The quotation goes on, in its source, to what holds instead: the distance to a minimiser falls "
-        "for small enough steps. That is a statement on the Euclidean norm.",
+        "What holds instead is that the Euclidean distance to a minimiser falls for small enough steps. The "
+        "source's wording beyond the quotation was not at hand; an “ordinary gradient method” with line "
+        "search descends by construction, and the part on it is then about fixed steps, the paper's own.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:

@@ -76,7 +76,7 @@ class ObjectiveFamily(Claim):
             "across that row's kink, in a share with Wilson lower end above 0.9; differs if no instance "
             "does; else in part.",
             least_n=46,
-            where="Section 3, limitations",
+            where="Section 3, “Extending our results to the general neural network setting”",
             repair="with a positive response the loss is in general not convex",
         ),
         Part(

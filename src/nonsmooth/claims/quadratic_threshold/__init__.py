@@ -44,7 +44,8 @@ class QuadraticThreshold(Claim):
             "Holds if over random quadratics (definite, and with half of the spectrum 0) the loss rises at "
             "no step in a share of seeds with Wilson lower end (16 comparisons) above 0.9 at each of 0.5, "
             "0.9, 0.99, 0.999 α∗, and passes 10^12 times its start in such a share at each of 1.001, 1.01, "
-            "1.1, 2 α∗; differs if at some step of either side the share's upper end is below 0.1; else in part.",
+            "1.1, 2 α∗; differs if at some step of either side the share's upper end is below 0.1; else in "
+            "part.",
             least_n=96,
             comparisons=16,
             where="Section 5, first paragraph",
@@ -59,8 +60,9 @@ class QuadraticThreshold(Claim):
             least_n=64,
             comparisons=6,
             repair="“gradient descent on neural networks often does not diverge to ∞ at learning rates some "
-            "multiples above α∗”. A loss of quadratic growth, eq. 3 among them, diverges at steps large "
-            "enough; eq. 6 (at most linear growth) is what excludes it.",
+            "multiples above α∗”. Eq. 3 with λ2 > 0 diverges from every start but 0 once α > 1/λ2 (||β⁺|| ≥ "
+            "(2αλ2 − 1)||β||); growth that is at most linear (eq. 6) excludes it for convex losses with a "
+            "bounded set of minimisers.",
         ),
     )
     notes = (

@@ -59,8 +59,10 @@ class ReluNotLSmooth(Claim):
             "responses; differs if for none (upper end below 0.1); else in part.",
             least_n=64,
             comparisons=3,
-            repair="“does not hold for the squared loss of a single-layer ReLU network with a response other "
-            "than 0”; with y = 0 each term is max(0, z'b)², whose gradient is Lipschitz.",
+            repair="“does not hold for the squared loss of a single-layer ReLU network with y ≤ 0 and some "
+            "y_i < 0, z_i ≠ 0” (for other y: unless Σ y_i ||z_i|| over the rows that share a hyperplane is "
+            "0 for every such hyperplane). With y = 0 each term is max(0, z'β)², whose gradient is "
+            "Lipschitz.",
         ),
         Part(
             "derivatives",
@@ -70,12 +72,13 @@ class ReluNotLSmooth(Claim):
             "derivatives differ, or a gradient that exceeds every power of ten up to 10^12; holds if none "
             "has. Exact rationals: one instance decides.",
             repair="“guaranteeing a first derivative that is Lipschitz, so that the second exists almost "
-            "everywhere (Rademacher) and is at most L in size where it exists”. Nothing bounds the first.",
+            "everywhere (Rademacher) and is at most L in size where it exists”. On an unbounded domain "
+            "nothing bounds the first.",
         ),
         Part(
             "cause-kink",
-            "“ReLU” (non-smooth) against “the smooth and asymptotically equivalent GELU”: the kink is what "
-            "breaks L-smoothness.",
+            "“ReLU” (non-smooth) against “the smooth and asymptotically equivalent GELU”: of these "
+            "activations it is the kink that breaks L-smoothness.",
             "Supported if between h = 1e-4 and h = 1e-8 the quotient grows by more than 100 for both kinked "
             "activations, and for every twin stays within its closed-form bound sup |q''| (plus 1e-3 "
             "for rounding); not supported if the quotient of a twin grows by more than 100 as well; else "
@@ -85,6 +88,7 @@ class ReluNotLSmooth(Claim):
         ),
     )
     notes = (
+        "With a hidden layer eq. 5 fails without any kink: (w1 w2 − 1)² has an unbounded Hessian.",
         "Differentiable is not enough: x^(3/2) for x > 0, else 0, has a continuous derivative, and its "
         "quotient 0.75 h^(-1/2) grows without bound too. L-smooth is C1,1, which lies between C1 and C2.",
         "The quotient cannot tell ReLU from its twin of width d for h ≥ d/2: both give 1/(2h) there. Below "

@@ -1,4 +1,4 @@
-"""What is run: six problems under each regime, chains of constant runs, x^4, and a map over the decay."""
+"""What is run: seven problems under each regime, chains of constant runs, x^4, and a map over the decay."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 # Seeds, and seeds a cell of the map, by tier.
-SIZES = {"quick": (64, 24), "laptop": (480, 96), "paper": (2400, 400)}
-BATCH = 64
+SIZES = {"quick": (80, 24), "laptop": (480, 96), "paper": (2400, 400)}
+BATCH = 80
 SMOOTH = {
     "rounded": "toy LASSO rounded over 0.1",
     "ridge": "ridge, P = 10",
@@ -40,7 +40,8 @@ SMOOTH = {
 KINKED = {
     "toy": "toy LASSO, P = 10",
     "eq. 3, l1": "eq. 3, λ1 = 0.1, λ2 = 1",
-    "eq. 3, l2": "eq. 3, λ1 = 0, λ2 = 1",
+    "eq. 3, l2": "eq. 3 (20 x 60), λ1 = 0, λ2 = 1",
+    "eq. 3, tall": "eq. 3 (60 x 10), λ1 = 0, λ2 = 1",
 }
 PROBLEMS = (*SMOOTH, *KINKED)
 
@@ -212,9 +213,10 @@ def _problem(name: str, share: float, seeds: tuple[int, ...]) -> _Problem:
     }
     if name in toy:
         return _Problem(toy[name], np.full(count, share * 0.04), _toy_starts(seeds), np.zeros(count))
-    Z = np.stack([stream("data", s).uniform(-1, 1, (_ROWS, _COLUMNS)) for s in seeds])
-    y = np.stack([stream("response", s).uniform(-1, 0, _ROWS) for s in seeds])
-    start = np.stack([stream("start", s).uniform(-1, 1, _COLUMNS) for s in seeds])
+    rows, columns = (60, 10) if name == "eq. 3, tall" else (_ROWS, _COLUMNS)
+    Z = np.stack([stream("data", s).uniform(-1, 1, (rows, columns)) for s in seeds])
+    y = np.stack([stream("response", s).uniform(-1, 0, rows) for s in seeds])
+    start = np.stack([stream("start", s).uniform(-1, 1, columns) for s in seeds])
     y = 0 * y if name == "y = 0" else y
     l1 = 0.1 if name == "eq. 3, l1" else 0.0
     lipschitz = 2 * np.linalg.norm(Z, ord=2, axis=(1, 2)) ** 2 + 2

@@ -124,8 +124,8 @@ class StrongDuality(Claim):
             least_n=100,
             where="Appendix A.2.3",
             repair="For λ1 > 0 the epigraph of eq. 3 is angled at its minimum in every direction. For λ1 "
-            "= 0 it is angled only in directions v with zᵢ·v > 0 for some i with yᵢ < 0, and a smooth "
-            "valley in all others (in every direction if y = 0).",
+            "= 0 it rises at a positive slope exactly in directions v with zᵢ·v > 0 for some i with yᵢ < 0; "
+            "along the line of v it is differentiable exactly if zᵢ·v = 0 for all such i.",
         ),
     )
     notes = (

@@ -23,9 +23,10 @@ class Subquadratic(Claim):
     where = "Section 5, “Subquadratic losses and unstable convergence”"
     statement = (
         "“second-order finite differences break down at their generically non-differentiable local minima”; "
-        "Huber's loss, “despite having a global minimum of 0 with quadratic growth nearby, ... exhibits "
-        "unstable convergence ... because the Huber loss lacks the twice differentiability required by "
-        "Definition 4.1 in Ma et al. (2022). In contrast, all L − smooth functions, being twice "
+        "Huber's loss, “despite having a global minimum of 0 with quadratic growth nearby, it exhibits "
+        "unstable convergence as guaranteed by Proposition 5.1 (Figure 4). This discrepancy arises because "
+        "the Huber loss lacks the twice differentiability required by Definition 4.1 in Ma et al. (2022). "
+        "In contrast, all L − smooth functions, being twice "
         "differentiable by definition, will show subquadratic growth near their local minima during unstable "
         "convergence”. (Convex losses only, so far.)"
     )
@@ -48,19 +49,15 @@ class Subquadratic(Claim):
         ),
         Part(
             "challenge",
-            "“The overparameterized Huber loss function further challenges the general applicability of "
-            "their claims: despite having a global minimum of 0 with quadratic growth nearby, it exhibits "
+            "“The overparameterized Huber loss function (Equation 10) further challenges the general applicability "
+            "of their claims: despite having a global minimum of 0 with quadratic growth nearby, it exhibits "
             "unstable convergence” (50 x 200, α = 10).",
-            "The facts: minimum 0, growth exactly quadratic within the distance at which a residual reaches "
-            "1, bounded and not converging. The challenge: quadratic at the amplitude of the oscillation "
-            "too (median late loss above 0.99 of the quadratic's value there). Shares with Wilson's lower "
-            "end (2 comparisons) above 0.9 say yes, upper end below 0.1 no. Holds if facts and challenge are "
-            "yes; holds in part if the facts are and the challenge is not; differs if the facts are no.",
+            "Minimum 0, growth exactly quadratic within the distance at which a residual reaches 1, bounded "
+            "and not converging: holds if all four are so in a share of seeds with Wilson lower end above "
+            "0.9; differs if the upper end is below 0.1; else in part. Reported beside it: the late loss "
+            "over the quadratic's value at the same iterates.",
             least_n=64,
-            comparisons=2,
-            repair="“..., with quadratic growth nearby and subquadratic growth at the scale of its "
-            "oscillation”. It is then an instance of what Ma et al. describe, growth “in a region beyond the "
-            "reach of a good quadratic approximation” (their abstract), not a counter-example.",
+            repair="State the facts for the seeds and steps for which they were seen.",
         ),
         Part(
             "all-L-smooth",
@@ -78,16 +75,16 @@ class Subquadratic(Claim):
         Part(
             "cause-twice",
             "“This discrepancy arises because the Huber loss lacks the twice differentiability required”.",
-            "Same data, start and step α = 10: not supported if both twice differentiable twins stay bounded "
-            "and do not converge in a share of seeds with Wilson lower end (3 comparisons) above 0.9, as "
-            "Huber's does; supported if Huber's does and both twins' upper ends are below 0.1; else "
-            "undecided.",
+            "Same data, start and step α = 10: not supported if the C² twin, which is exactly quadratic near "
+            "its minimum as well, stays bounded and does not converge in a share of seeds with Wilson lower "
+            "end (2 comparisons) above 0.9, as Huber's does; supported if Huber's does and the twin's upper "
+            "end is below 0.1; else undecided. log cosh (analytic, but below x²/2 everywhere) is reported.",
             least_n=64,
-            comparisons=3,
-            twin="the C² loss with Huber's exact square on [−1, 1], slope flattening up to 2; log cosh "
-            "(analytic); same L, data, start and step",
-            repair="“This is because the Huber loss has a bounded slope”, which it shares with twice "
-            "differentiable losses that behave the same.",
+            comparisons=2,
+            twin="the C² loss with Huber's exact square on [−1, 1], slope flattening up to 2; same L, data, "
+            "start and step",
+            repair="The discrepancy remains for a C² loss that is quadratic on [−1, 1]. What bounds both is "
+            "a slope that grows more slowly than linearly (Proposition 5.1 has it bounded).",
         ),
     )
     notes = (

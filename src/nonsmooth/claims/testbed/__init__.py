@@ -74,9 +74,10 @@ class NetworkTestbed(Claim):
             "λ1 = 0 and at the strength; differs if its upper end is below 0.1 at both; else holds in part.",
             least_n=46,
             comparisons=2,
-            repair="Add the setting: with λ1 > 0, or with clearly more than twice as many rows as columns. "
-            "With λ1 = 0 and fewer rows than columns, as in Figure 1, every ReLU can be turned off at once, "
-            "and runs end where the problem is a smooth ridge.",
+            repair="Add the setting: with λ1 of the order of the data, or where no β ≠ 0 has Zβ ≤ 0 (for "
+            "symmetric random data: clearly more than twice as many rows as columns). With λ1 = 0 and fewer "
+            "rows than columns, as in Figure 1, every ReLU can be turned off at once, and runs end where "
+            "the problem is a smooth ridge.",
         ),
         Part(
             "differs-from-twin",
@@ -84,9 +85,9 @@ class NetworkTestbed(Claim):
             "theoretical frameworks”).",
             "At the strength, the subgradient method at 0.25 of 2/L. A seed counts if the kinked run neither "
             "converges nor is still falling, while the twin rounded over 1 (step below its own 2/L), from "
-            "the same start, does one of the two. Holds if the share of seeds has a Wilson lower end above "
-            "0.9; differs if the upper end is below 0.1; else in part. The twin rounded over 0.001 (step far "
-            "above its 2/L) is reported beside it.",
+            "the same start, does one of the two. Holds if the share of such seeds has a Wilson lower end "
+            "above 0.9 and the nearest twin, rounded over 0.001 (step far above its 2/L), falls likewise in "
+            "such a share; differs if the first share's upper end is below 0.1; else in part.",
             least_n=46,
             comparisons=2,
             repair="Say where the kinks decide: with a strength λ1 at which a rounding of the same problem, "

@@ -156,12 +156,14 @@ def differs_from_twin(rows: Sequence[Row]) -> _Answer:
         ),
     ]
     n = len(seeds)
+    why = (
+        f"In {found} seeds the kinked run stops short and the twin rounded over 1 does not; the nearest "
+        f"twin, rounded over 0.001, stops short in {narrow}."
+    )
     if found.interval[0] > 0.9:
-        why = f"In {found} seeds the kinked run stops short and the twin rounded over 1 does not."
-        region = "a twin rounded over 0.001 stops short too" if narrow.interval[0] > 0.9 else ""
-        return Ruling(part, Result.HOLDS, n, why, region), findings
+        answer = Result.HOLDS if narrow.interval[1] < 0.1 else Result.IN_PART
+        return Ruling(part, answer, n, why, region="against twins below their 2/L"), findings
     answer = Result.DIFFERS if found.interval[1] < 0.1 else Result.IN_PART
-    why = f"In {found} seeds the kinked run stops short and the twin rounded over 1 does not."
     return Ruling(part, answer, n, why), findings
 
 
