@@ -5,19 +5,18 @@
 Float64. All pieces of work are timed in turn (A, B, C, A, B, C, ...), a ratio is taken within each turn, and
 its median over the turns is what counts, so that a drifting machine moves both sides alike. Each side is
 taken at its best setting: the kernel on one thread or on all, the torch.optim loop plain, foreach or fused,
-the batched products on all threads in NumPy (with records) or in torch (bare: it records nothing). JAX was
-not at hand. Leaves with 1 where a ratio misses its target.
+the batched products on all threads in NumPy (with records) or in torch (bare: it records nothing).
+Leaves with 1 where a ratio misses its target.
 
 The limits are measured here too, on one thread: independent fused multiplications (an operation of a lane
 a slot), and reading an array of W's size, which lies in the second cache. Operations are counted in
 ``_COORDINATE`` and ``_RECORDS``; a fused multiplication is one.
 
-Seen on two cores of an AMD EPYC (Zen 4, 32 KB and 1 MB of cache a core), which other work shared throughout,
-in three calls: LASSO 147 to 165 times the best torch.optim loop, 15 times the batched products in NumPy, one
-thread 1.8 to 1.9 times over the limit; toy LASSO 17,000 to 22,000 times the best loop, 45 to 56 times the
-array operations in NumPy, one thread 1.0 to 1.2 times over the limit. In processor time, into which waiting
-for others does not count: 1.8 us and 8.1 ns a run-step of one thread, 176 and 14,800 times. As both cores
-were taken, two threads gained nothing over one; what they gain on an idle machine was not seen.
+Seen on two idle cores of an AMD EPYC (Zen 4, 32 KB and 1 MB of cache a core): LASSO 220 times the best
+torch.optim loop (0.99 us a run-step on two threads, 1.63 on one), 18 times the best batched products, one
+thread 1.7 times over the limit; toy LASSO 19,000 times the best loop (5.1 ns a run-step), 57 times the array
+operations in NumPy, which record the same, and 1.3 times torch's bare ones, which record nothing; one thread
+1.03 times over the limit. With both cores shared: 147 to 165, and 17,000 to 22,000 times.
 """
 
 from __future__ import annotations

@@ -57,16 +57,16 @@ class StepRegimes(Claim):
             comparisons=7,
             repair="“rarely converge to it where the minimiser lies on kinks that pull from both sides, and "
             "do for an L-smooth convex loss with a minimiser and a step below 2/L”. Eq. 3 with λ1 = 0 has "
-            "its minimiser on kinks; where some β turns every ReLU off (N ≤ P) its runs end there, on a smooth "
-            "piece, and converge.",
+            "its minimiser on kinks; where some β turns every ReLU off (N ≤ P) its runs end there, on a "
+            "smooth piece, and converge.",
         ),
         Part(
             "diminishing",
             "“For provable convergence in more general settings, studies often use the diminishing step-size "
             "regime”: lim αt = 0, Σ αt → ∞.",
             "On the same seven problems: holds if the excess at 16,000 steps is below half of that at 1000 "
-            "(or below 1e-9 of the first), for a share of seeds with Wilson lower end (7 comparisons) above 0.9 "
-            "on each; differs if the upper end is below 0.1 on one; else holds in part.",
+            "(or below 1e-9 of the first), for a share of seeds with Wilson lower end (7 comparisons) above "
+            "0.9 on each; differs if the upper end is below 0.1 on one; else holds in part.",
             least_n=80,
             comparisons=7,
             repair="Name the further premise (bounded or Lipschitz gradients): the two conditions alone do "

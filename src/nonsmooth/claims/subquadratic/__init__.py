@@ -49,15 +49,14 @@ class Subquadratic(Claim):
         ),
         Part(
             "challenge",
-            "“The overparameterized Huber loss function (Equation 10) further challenges the general applicability "
-            "of their claims: despite having a global minimum of 0 with quadratic growth nearby, it exhibits "
-            "unstable convergence” (50 x 200, α = 10).",
+            "“The overparameterized Huber loss function (Equation 10) further challenges the general "
+            "applicability of their claims: despite having a global minimum of 0 with quadratic growth "
+            "nearby, it exhibits unstable convergence” (50 x 200, α = 10).",
             "Minimum 0, growth exactly quadratic within the distance at which a residual reaches 1, bounded "
             "and not converging: holds if all four are so in a share of seeds with Wilson lower end above "
             "0.9; differs if the upper end is below 0.1; else in part. Reported beside it: the late loss "
             "over the quadratic's value at the same iterates.",
             least_n=64,
-            repair="State the facts for the seeds and steps for which they were seen.",
         ),
         Part(
             "all-L-smooth",
