@@ -102,6 +102,8 @@ class SoftThreshold(Claim):
         "Why eq. 3 can end at exactly 0: near 0 the data term moves entry k by at most α ρ, ρ = max_k 2 Σ_i "
         "|y_i z_ik| (to first order in b), and the threshold takes α λ1 off. From λ1 > ρ the threshold "
         "outweighs the kinks for every pattern of signs; the runs reach 0 for smaller λ1 as well.",
+        "The smallest instance against “necessarily”: eq. 3 with N = P = 1, Z = −1, y = −1, λ1 = 1, α = 1/2 "
+        "goes from −1 to 1/2 and then to 0, the minimiser, where it stays.",
         "Beyond 2/L the twin stalls too: at a given step a narrow rounding and a kink do the same.",
         "Networks, which the sentence is about, have local minima and no certificate of a global one; “not "
         "optimal” then has to mean not stationary. That part waits for the networks.",
