@@ -91,8 +91,9 @@ class SoftThreshold(Claim):
             comparisons=3,
             twin="|residual| rounded over a width d, same data and step, below and above its own 2/L; "
             "diminishing steps on the kinked loss",
-            repair="The constant step. ISTA's proof needs L-smoothness for a constant step; with diminishing "
-            "ones the thresholded subgradient method converges on Lipschitz convex losses.",
+            repair="“The root cause is the constant step”: ISTA's proof needs L-smoothness for a constant "
+            "step; with diminishing ones the thresholded subgradient method converges on Lipschitz convex "
+            "losses.",
         ),
     )
     notes = (

@@ -59,11 +59,10 @@ class VariantsTable(Claim):
         Part(
             "jump",
             "Proposition B.3: if βN−1[k] ≠ 0 and βN[k] = 0, then βN+1[k] = −η βN−1[k] ≠ 0.",
-            "Exact rationals over η = j/8 in [0, 1) and a grid of βN−1: holds if eq. 17 is met with βN+1 ≠ 0 "
-            "for all of them; differs if for none with η > 0; else in part.",
+            "Exact rationals over η = j/8 in (0, 1) and a grid of βN−1: holds if eq. 17 is met with βN+1 ≠ 0 "
+            "for all of them; differs if for none; else in part. (η = 0 would be the vanilla recursion.)",
             least_n=64,
             where="Proposition B.3, eq. 16, 17",
-            repair="“with a momentum factor η > 0”: η = 0 is the vanilla recursion, which stays at 0.",
         ),
         Part(
             "first-step",

@@ -107,7 +107,7 @@ def at_zero(spec: RunSpec) -> list[Row]:
 def jump(spec: RunSpec) -> list[Row]:
     """Eq. 16 from βN = 0 with ∇ = 0, in rationals: is βN+1 = -η βN-1, and is it not 0?"""
     rows = []
-    for eta in (Fraction(j, 8) for j in range(8)):
+    for eta in (Fraction(j, 8) for j in range(1, 8)):
         for before in (Fraction(j, 5) for j in range(-5, 6) if j):
             now = gradient = Fraction(0)
             following = now - Fraction(1, 100) * (1 - eta) * gradient + eta * (now - before)

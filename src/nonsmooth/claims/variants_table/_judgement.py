@@ -105,19 +105,17 @@ def jump(rows: Sequence[Row]) -> _Answer:
         "pairs (η, βN−1) for which eq. 17 holds and βN+1 ≠ 0",
         f"{len(good)} of {n}",
         n,
-        "Exact rationals, η = 0, 1/8 ... 7/8. It fails at η = "
-        + (", ".join(map(number, bad)) or "none")
-        + ".",
+        "Exact rationals, η = 1/8 ... 7/8. It fails at η = " + (", ".join(map(number, bad)) or "none") + ".",
         part,
         reported="all",
         agrees=len(good) == n,
     )
     if len(good) == n:
         return Ruling(part, Result.HOLDS, n, "Eq. 17 holds and jumps for every η."), [finding]
-    if not any(r["eta"] > 0 for r in good):
-        return Ruling(part, Result.DIFFERS, n, "It jumps for no η > 0."), [finding]
-    why = f"It jumps by eq. 17 except at η = {', '.join(map(number, bad))}, which is not excluded."
-    return Ruling(part, Result.IN_PART, n, why, region="η > 0"), [finding]
+    if not good:
+        return Ruling(part, Result.DIFFERS, n, "It jumps for no η."), [finding]
+    why = f"It jumps by eq. 17 except at η = {', '.join(map(number, bad))}."
+    return Ruling(part, Result.IN_PART, n, why), [finding]
 
 
 def first_step(rows: Sequence[Row]) -> _Answer:
