@@ -102,6 +102,7 @@ class ReluNotLSmooth(Claim):
             RunSpec(self.id, "exact"),
             RunSpec(self.id, "activations", settings),
             RunSpec(self.id, "functions"),
+            RunSpec(self.id, "map", {}, tuple(range(16))),
             *(
                 RunSpec(self.id, "loss", {"response": response}, batch)
                 for response in RESPONSES
@@ -115,6 +116,7 @@ class ReluNotLSmooth(Claim):
             "activations": _experiments.activations,
             "functions": _experiments.functions,
             "loss": _experiments.loss,
+            "map": _experiments.width_map,
         }
         return experiments[spec.experiment](spec)
 
@@ -127,4 +129,4 @@ class ReluNotLSmooth(Claim):
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
-        return [_figures.quotients(rows)]
+        return [_figures.quotients(rows), _figures.width_map(rows)]

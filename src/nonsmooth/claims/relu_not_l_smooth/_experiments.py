@@ -15,7 +15,18 @@ from nonsmooth.claims._claim import Row
 from nonsmooth.objectives import ReluRegression
 from nonsmooth.runs import RunSpec
 
-__all__ = ["BATCH", "EXPONENTS", "LENGTHS", "RESPONSES", "SIZES", "activations", "exact", "functions", "loss"]
+__all__ = [
+    "BATCH",
+    "EXPONENTS",
+    "LENGTHS",
+    "RESPONSES",
+    "SIZES",
+    "activations",
+    "exact",
+    "functions",
+    "loss",
+    "width_map",
+]
 
 SIZES = {"quick": 64, "laptop": 640, "paper": 6400}
 BATCH = 64
@@ -26,6 +37,8 @@ LENGTHS = tuple(10.0**-k for k in range(13))
 RESPONSES = ("negative", "zero", "positive")
 
 _ROWS, _COLUMNS = 20, 500
+_MAP_LENGTHS = tuple(10.0**k for k in range(-6, 1))
+_MAP_WIDTHS = tuple(10.0**k for k in range(-6, 1))
 
 
 def exact(spec: RunSpec) -> list[Row]:
@@ -105,6 +118,18 @@ def functions(spec: RunSpec) -> list[Row]:
         _about("Huber's loss with threshold 1", lambda x: max(min(x, Fraction(1)), Fraction(-1)), 1),
         _about("x²", lambda x: 2 * x, 0),
     ]
+
+
+def width_map(spec: RunSpec) -> list[Row]:
+    """Share of points within h/2 of 0 at which the rounded ReLU's quotient is above half of ReLU's 1/(2h)."""
+    at = np.array([spec.rng("point", seed).uniform(-0.5, 0.5) for seed in spec.seeds])
+    rows = []
+    for width in _MAP_WIDTHS:
+        for h in _MAP_LENGTHS:
+            right, left = (np.clip((at * h + s * h) / width + 0.5, 0, 1) for s in (1, -1))
+            hits = int((right - left > 0.5).sum())
+            rows.append({"experiment": "map", "x": h, "y": width, "hits": hits, "n": len(spec.seeds)})
+    return rows
 
 
 @dataclass(frozen=True)

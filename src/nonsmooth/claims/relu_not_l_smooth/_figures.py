@@ -8,9 +8,9 @@ import numpy as np
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.relu_not_l_smooth._experiments import LENGTHS, RESPONSES
-from nonsmooth.findings import COLOURS, Drawing, canvas
+from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["quotients"]
+__all__ = ["quotients", "width_map"]
 
 _MARKS = "osx^vD*+P"
 
@@ -52,3 +52,23 @@ def quotients(rows: Sequence[Row]) -> Drawing:
         "Right: the kink of the activation reaches the squared loss through its slope −2y, one mark a seed."
     )
     return Drawing("quotient", caption, figure)
+
+
+def width_map(rows: Sequence[Row]) -> Drawing:
+    """Where a rounded ReLU's quotient cannot be told from the kink's."""
+    figure, axes = canvas(1, width=5.6, height=3.7)
+    cells = [r for r in rows if r["experiment"] == "map"]
+    ends = [min(r["y"] for r in cells), max(r["y"] for r in cells)] if cells else []
+    draw_share_map(
+        figure,
+        axes[0, 0],
+        cells,
+        xlabel="h",
+        ylabel="width d over which ReLU is rounded",
+        title="Quotient above half of the kink's 1/(2h)",
+        border=([end / 4 for end in ends], ends) if cells else None,
+        border_label="h = d/4",
+        share_label="share of points",
+    )
+    caption = "At a given h a ReLU rounded over less than 4h looks like a kink; only h → 0 tells them apart."
+    return Drawing("map", caption, figure)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.relu_not_l_smooth._experiments import EXPONENTS, LENGTHS, RESPONSES
-from nonsmooth.findings import Attribution, Finding, Result, Ruling, number, share
+from nonsmooth.findings import Attribution, Finding, Result, Ruling, against_theory, number, share
 
 __all__ = ["cause_kink", "derivatives", "networks", "quotient"]
 
@@ -153,6 +153,7 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
         )
         for r in mine
     ]
+    findings += _map(rows, part)
     if growing:
         why = f"The quotient grows on {', '.join(growing)} too."
         return Ruling(part, Attribution.NOT_SUPPORTED, n, why), findings
@@ -164,6 +165,23 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Attribution.SUPPORTED, n, why), findings
     why = f"A kinked quotient does not grow, or a twin passes its bound ({', '.join(above) or 'none'})."
     return Ruling(part, Attribution.UNDECIDED, n, why), findings
+
+
+def _map(rows: Sequence[Row], part: str) -> list[Finding]:
+    cells = _of(rows, "map")
+    if not cells:
+        return []
+    spoken, clear, right = against_theory(cells, lambda h, width: h > width / 4)
+    return [
+        Finding(
+            "clear cells of the map that theory gets right",
+            f"{right} of {clear}",
+            spoken,
+            f"ReLU rounded over d, {cells[0]['n']} points a cell; theory: its quotient is above half of "
+            "ReLU's exactly where h > d/4. The kink is d = 0.",
+            part,
+        )
+    ]
 
 
 def _growth(row: Row) -> float:
