@@ -8,6 +8,6 @@ CASES = [
     ("not-optimal", "holds in part", set_rows("lasso", gap=0.0), "differs"),
     ("necessarily", "differs", set_rows("network", excess=0.1), "holds"),
     ("necessarily", "differs", set_rows("network", excess=lambda r: r["seed"] % 2), "holds in part"),
-    ("cause-L-smooth", "not supported", set_rows("deviations", fading_late=9.0), "supported"),
-    ("cause-L-smooth", "not supported", set_rows("deviations", kinked_below=0.0), "undecided"),
+    ("cause-L-smooth", "undecided", set_rows("deviations", fading_late=9.0), "supported"),
+    ("cause-L-smooth", "undecided", set_rows("deviations", twin_below=1.0), "not supported"),
 ]

@@ -71,7 +71,7 @@ class GeometricSteps(Claim):
             least_n=100,
             repair="“For a convex L-smooth function whose value grows at least like μ||x − x*||²/2, GD with "
             "learning rates up to 1/L approaches the vicinity of the optimal solution if their sum is "
-            "large against 1/μ; a convergent series with a smaller sum may stop it anywhere.”",
+            "large against 1/μ; a convergent series with a smaller sum stops it short.”",
         ),
         Part(
             "ndgm-unclear",
@@ -82,9 +82,9 @@ class GeometricSteps(Claim):
             "||b_k|| ≤ R q^k for all k has a Wilson lower end (2 comparisons) above 0.9; else holds.",
             least_n=46,
             comparisons=2,
-            repair="“For convex functions with a sharp minimum NDGM with geometrically decaying learning "
-            "rates converges linearly, if they decay slowly enough for the function's condition number "
-            "(Goffin, 1977); in general, for GD as for NDGM, a convergent series does not settle it.”",
+            repair="“For convex functions with a sharp minimum NDGM converges linearly if αk = α0 q^k with "
+            "α0 ≥ μR/L², R ≥ ||x0 − x*||, and max(1 − μ²/L², μ²/L²) ≤ q² < 1 (Goffin, 1977); in general, "
+            "for GD as for NDGM, a convergent series does not settle it.”",
         ),
         Part(
             "cause-kink",

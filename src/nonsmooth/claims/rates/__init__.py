@@ -65,8 +65,8 @@ class Rates(Claim):
             "Both: holds; the first only: in part.",
             least_n=46,
             repair="“NDGM applied to a convex loss function with subgradients bounded by Λ comes, at its "
-            "best iterate, within ϵ of the minimum in O(1/ϵ2) steps if the step is chosen for that ϵ, of "
-            "the order ϵ/Λ²; at one constant step α it may stay αΛ²/2 above the minimum for ever.”",
+            "best iterate, within ϵ of the minimum in O(1/ϵ2) steps if the step is α = cϵ/Λ² with a fixed 0 "
+            "< c < 2; at one constant step α it may stay αΛ²/2 above the minimum for ever.”",
         ),
         Part(
             "slower",
@@ -80,9 +80,9 @@ class Rates(Claim):
             "(activation-depth-gap).",
             least_n=75,
             comparisons=12,
-            repair="“In the worst case, and with the constant step tuned to ϵ, an L-smooth convex problem "
-            "takes fewer steps than a kinked one with subgradients bounded by Λ once L is well below "
-            "Λ²/ϵ; above that the two take the same number.”",
+            repair="“In the worst case, and with the constant step tuned to ϵ, a convex problem with "
+            "gradients bounded by Λ that is also L-smooth takes no more steps than a kinked one with "
+            "subgradients bounded by Λ; fewer once L is well below Λ²/ϵ; the advantage vanishes as L grows.”",
         ),
         Part(
             "cause-non-smooth",

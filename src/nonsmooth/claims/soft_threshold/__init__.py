@@ -1,9 +1,10 @@
 """Section 4, soft-thresholding and ISTA: sparse, and (on convex losses, so far) how far from optimal?
 
 Soft-thresholding is the proximal step of the L1 norm. After each gradient step (ISTA) its fixed points are
-the LASSO's minimisers. After training, on the iterate of another method, it makes zeros and no more. On a
-convex loss that is not L-smooth a constant step can stall where data kinks hold the minimiser; whether the
-cause is soft-thresholding or the constant step is told by diminishing steps. Networks are not run here yet.
+the LASSO's minimisers. After training, on the iterate of another method, it makes zeros, seldom the
+optimum. On a convex loss that is not L-smooth a constant step can stall where data kinks hold the
+minimiser; whether the cause is soft-thresholding or the constant step is told by diminishing steps.
+Networks are not run here yet.
 """
 
 from __future__ import annotations
@@ -60,9 +61,10 @@ class SoftThreshold(Claim):
             "0.9; differs if for both its upper end is below 0.1; else holds in part, with the use.",
             least_n=64,
             comparisons=2,
-            repair="“thresholding the weights once, after training, produces sparse solutions and not "
-            "optimal ones”. As the proximal step of every iteration soft-thresholding does find the optimum "
-            "of an L-smooth convex loss.",
+            repair="“thresholding the weights once, after training, produces sparse solutions that need not "
+            "be optimal” (on eq. 15 hardly ever; on eq. 7 it gives the minimiser). As the proximal step of "
+            "every iteration, with steps below 2/L, it converges to a minimiser of an L-smooth convex loss "
+            "plus λ1||β||₁, if there is one.",
         ),
         Part(
             "necessarily",
@@ -74,9 +76,9 @@ class SoftThreshold(Claim):
             "holds if every upper end is below 0.1; else holds in part.",
             least_n=64,
             comparisons=5,
-            repair="“may lead to suboptimal solutions”. On eq. 3, not L-smooth and with its minimiser "
-            "on every kink, the thresholded steps with a constant step end at it exactly once λ1 outweighs "
-            "the jumps of the data term's slope.",
+            repair="“may lead to suboptimal solutions”. On eq. 3, not L-smooth and with its minimiser on "
+            "every kink, the thresholded steps at constant α ≤ 1/||Z||² reach it exactly, in finitely many "
+            "steps, if λ1 > ρ.",
         ),
         Part(
             "cause-L-smooth",
@@ -84,16 +86,17 @@ class SoftThreshold(Claim):
             "assumes the loss function is L−smooth”.",
             "On least absolute deviations with L1, at 0.5 times the twin's 2/L. Present if the constant step "
             "stalls (excess above 1e-6) on the kinked loss and the twin becomes stationary (1e-6), each in a "
-            "share with Wilson lower end (3 comparisons) above 0.9. Then: not supported if with diminishing "
-            "steps the same soft-thresholding halves the excess from 1000 to 16,000 steps in such a share "
-            "(the step is what fails); supported if that share's upper end is below 0.1; else undecided.",
+            "share with Wilson lower end (3 comparisons) above 0.9. Not "
+            "supported if the kinked loss stalls and the twin does as well (upper end below 0.1). Supported "
+            "if present and diminishing steps do not halve the excess from 1000 to 16,000 steps (upper end "
+            "below 0.1); if they do (lower end above 0.9), neither alone is the cause: undecided.",
             least_n=64,
             comparisons=3,
             twin="|residual| rounded over a width d, same data and step, below and above its own 2/L; "
             "diminishing steps on the kinked loss",
-            repair="“The root cause is the constant step”: ISTA's proof needs L-smoothness for a constant "
-            "step; with diminishing ones the thresholded subgradient method converges on Lipschitz convex "
-            "losses.",
+            repair="At a constant step the guarantee needs L-smoothness; without it the iteration may stall "
+            "(least absolute deviations) or may not (eq. 3). With steps αt → 0, Σ αt = ∞, Σ αt² < ∞ it "
+            "converges on Lipschitz convex losses.",
         ),
     )
     notes = (

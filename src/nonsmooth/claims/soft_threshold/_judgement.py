@@ -143,16 +143,19 @@ def cause_l_smooth(rows: Sequence[Row]) -> _Answer:
         *_map(rows, part),
     ]
     n = len(mine)
+    if stalls.interval[0] > 0.9 and settles.interval[1] < 0.1:
+        why = f"The L-smooth twin stalls as well, in all but {settles} seeds."
+        return Ruling(part, Attribution.NOT_SUPPORTED, n, why), findings
     if not (stalls.interval[0] > 0.9 and settles.interval[0] > 0.9):
         why = f"The effect is not there: {stalls} stall on the kinked loss, {settles} settle on the twin."
         return Ruling(part, Attribution.UNDECIDED, n, why), findings
     if falls.interval[0] > 0.9:
         why = (
             "With a constant step it stalls on the kinked loss and not on the L-smooth twin; with "
-            f"diminishing steps the same soft-thresholding keeps falling there, in {falls} seeds. What fails "
-            "is the constant step."
+            f"diminishing steps the same soft-thresholding keeps falling there, in {falls} seeds. Neither "
+            "alone: it takes a constant step and a loss that is not L-smooth."
         )
-        return Ruling(part, Attribution.NOT_SUPPORTED, n, why), findings
+        return Ruling(part, Attribution.UNDECIDED, n, why), findings
     if falls.interval[1] < 0.1:
         why = "It stalls without L-smoothness, under diminishing steps too, and not on the twin."
         return Ruling(part, Attribution.SUPPORTED, n, why), findings

@@ -53,8 +53,8 @@ class VariantsTable(Claim):
             "with momentum and RMSprop; differs if a printed cell is found the other way; else in part.",
             least_n=96,
             comparisons=12,
-            repair="RMSProp: “of many starts only β0 influences the eventual value; the others end at 0 "
-            "(in floating point), whatever β0”, the more so the larger the step.",
+            repair="RMSProp: “β0 influences the eventual value for some starts; the others end at 0 (in "
+            "floating point), whatever β0”: some 68 % of starts at α = 0.01, 87 % at α = 0.1.",
         ),
         Part(
             "jump",
@@ -71,8 +71,8 @@ class VariantsTable(Claim):
             "α at λ1 = 0.01, 1 and 100; differs if at none; else in part. Closed form.",
             least_n=3,
             where="Eq. 18-21",
-            repair="vt in eq. 18 from the current gradient with v−1 = 0, as in Ruder: then the step at t is "
-            "α/√(1 + ε − γ^(t+1)), 10 α at first. It is how eq. 20 is used, and how everything here is run.",
+            repair="vt in eq. 18 from the current gradient with v−1 = 0, as in Ruder; eq. 20-21 then carry "
+            "γ^(t+1) for γ^t, and the first step is α/√(1 + ε − γ).",
         ),
         Part(
             "never-zero",
@@ -112,7 +112,7 @@ class VariantsTable(Claim):
             where="Section 4, “Connections to other NDGM variants”",
             twin="ridge (analytic) and rounded |b| (C1,1), same starts, steps and strengths",
             repair="RMSProp is agnostic of the scale of any objective, differentiable or not: multiplying "
-            "f by c multiplies the gradient and √v by c (up to ε̄). No kink is needed.",
+            "f by c > 0 multiplies the gradient and √v by c (up to ε̄). No kink is needed.",
         ),
     )
     notes = (
@@ -121,7 +121,7 @@ class VariantsTable(Claim):
         "come, it hops around 0 by about s_t − s_(t+1), which tends to 0 like γ^t. In floating point "
         "s_t becomes constant, and the last hop ends at 0. So for these starts the eventual pair is {0, ±α} "
         "over the reals, whatever β0, and 0 in floating point.",
-        "The final values of the vanilla run are b0 mod αλ1 with either sign: they depend on both. Its "
+        "The final values of the vanilla run are γ = b0 mod αλ1 and γ − αλ1: they depend on both. Its "
         "dependence on λ1 is asked at 0.1, 1 and 10, where the run reaches its floor within the steps.",
         "“SGD” on eq. 7 is the vanilla run: its gradient does not depend on the batch.",
         "torch's RMSprop adds eps outside the root and starts from v−1 = 0; its SGD(momentum) is eq. 16 with "
