@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -138,6 +139,21 @@ def test_two_processes_may_write_at_once(tmp_path):
     assert [writer.wait() for writer in writers] == [0, 0]
     with Store(path) as store:
         assert store.count() == 200
+
+
+def test_several_processes_may_make_one_store_at_once(tmp_path):
+    code = """
+        import sys, time
+        from nonsmooth.runs._store import Store
+        while time.time() < float(sys.argv[2]):
+            pass
+        for k in range(40):
+            Store(f"{sys.argv[1]}{k}").close()
+    """
+    together = str(time.time() + 2)
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "store"), together]
+    makers = [subprocess.Popen(command) for _ in range(4)]
+    assert [maker.wait() for maker in makers] == [0] * 4
 
 
 def test_a_full_disk_keeps_what_is_there(tmp_path):

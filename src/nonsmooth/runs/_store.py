@@ -77,6 +77,7 @@ class Store:
 
     def __init__(self, path: str | Path, timeout: float = 10.0) -> None:
         self.path = Path(path)
+        self._timeout = timeout
         make_folder(self.path.parent)
         with self._explained():
             self._db = sqlite3.connect(self.path, timeout=timeout, isolation_level=None)
@@ -87,15 +88,53 @@ class Store:
                 raise
 
     def _open(self) -> None:
-        kind = self._db.execute("PRAGMA application_id").fetchone()[0]
-        empty = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if kind != _APPLICATION and not empty:
-            raise ValueError("a database of another program")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        """Make the tables where there are none yet; several processes may do so at once.
+
+        What the file is and whether it is empty are read in one transaction, and the mark and the tables are
+        written in one, so that no process sees another's half-made store.
+        """
+        with self._transaction("DEFERRED"):
+            empty = self._is_empty()
         if empty:
-            self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-        self._db.executescript(_SCHEMA)
+            with self._transaction("IMMEDIATE"):
+                if self._is_empty():
+                    self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+                    for statement in _SCHEMA.split(";"):
+                        self._db.execute(statement)
+        self._write_ahead()
+        self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def _is_empty(self) -> bool:
+        """Whether there is nothing in the file; ValueError if what is there is not ours."""
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        kind = self._db.execute("PRAGMA application_id").fetchone()[0]
+        if tables and kind != _APPLICATION:
+            raise ValueError("a database of another program")
+        return tables == 0
+
+    def _write_ahead(self) -> None:
+        """Switch to the write-ahead log; SQLite does not wait for readers here, so this does."""
+        give_up = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if not busy or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.005)
+
+    @contextlib.contextmanager
+    def _transaction(self, kind: str) -> Iterator[None]:
+        self._db.execute(f"BEGIN {kind}")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:  # SQLite itself rolls back on a full disk
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
