@@ -4,6 +4,9 @@ Submodules and names are imported when first used, so that ``import nonsmooth`` 
 
     ns.objectives, ns.penalties, ns.methods     the composite problem and how to minimise it
     ns.minimize(f, ...)                         a population of runs
+    ns.attach(optimizer, ns.L1(1e-4), ...)      exact zeros from a stock torch optimiser
+    ns.certificate(model, loss, batches, prox)  how far from stationary the result is
+    ns.floor(...), ns.fingerprint(...)          what L1 in the loss can reach, and what an optimiser does at a kink
     ns.testbed                                  the paper's network as a test problem for any method
     ns.claims                                   the paper's claims: run, judged, drawn
 """
@@ -19,24 +22,41 @@ if TYPE_CHECKING:
     from nonsmooth import (
         claims,
         datasets,
+        diagnostics,
         findings,
         methods,
+        networks,
         objectives,
         penalties,
         runs,
         testbed,
         trajectories,
     )
+    from nonsmooth.diagnostics import certificate, fingerprint, floor, sparsity
     from nonsmooth.errors import InputError
-    from nonsmooth.methods import Constant, Diminishing, Reducing
-    from nonsmooth.penalties import L1, ElasticNet
+    from nonsmooth.methods import (
+        Constant,
+        Diminishing,
+        ProxAdam,
+        ProxSGD,
+        Reducing,
+        RegularizedDualAveraging,
+        attach,
+        register_metric,
+        select_weights,
+        strength_path,
+    )
+    from nonsmooth.networks import compact
+    from nonsmooth.penalties import L0, L1, MCP, SCAD, ElasticNet, GroupL1, LogSum, SparseGroupL1
     from nonsmooth.trajectories import Record, Run, minimize
 
 _MODULES = (
     "claims",
     "datasets",
+    "diagnostics",
     "findings",
     "methods",
+    "networks",
     "objectives",
     "penalties",
     "runs",
@@ -44,35 +64,73 @@ _MODULES = (
     "trajectories",
 )
 _NAMES = {
+    "L0": "penalties",
+    "L1": "penalties",
+    "MCP": "penalties",
+    "SCAD": "penalties",
     "Constant": "methods",
     "Diminishing": "methods",
     "ElasticNet": "penalties",
+    "GroupL1": "penalties",
     "InputError": "errors",
-    "L1": "penalties",
+    "LogSum": "penalties",
+    "ProxAdam": "methods",
+    "ProxSGD": "methods",
     "Record": "trajectories",
     "Reducing": "methods",
+    "RegularizedDualAveraging": "methods",
     "Run": "trajectories",
+    "SparseGroupL1": "penalties",
+    "attach": "methods",
+    "certificate": "diagnostics",
+    "compact": "networks",
+    "fingerprint": "diagnostics",
+    "floor": "diagnostics",
     "minimize": "trajectories",
+    "register_metric": "methods",
+    "select_weights": "methods",
+    "sparsity": "diagnostics",
+    "strength_path": "methods",
 }
 
 __all__ = [
+    "L0",
     "L1",
+    "MCP",
+    "SCAD",
     "Constant",
     "Diminishing",
     "ElasticNet",
+    "GroupL1",
     "InputError",
+    "LogSum",
+    "ProxAdam",
+    "ProxSGD",
     "Record",
     "Reducing",
+    "RegularizedDualAveraging",
     "Run",
+    "SparseGroupL1",
     "__version__",
+    "attach",
+    "certificate",
     "claims",
+    "compact",
     "datasets",
+    "diagnostics",
     "findings",
+    "fingerprint",
+    "floor",
     "methods",
     "minimize",
+    "networks",
     "objectives",
     "penalties",
+    "register_metric",
     "runs",
+    "select_weights",
+    "sparsity",
+    "strength_path",
     "testbed",
     "trajectories",
 ]

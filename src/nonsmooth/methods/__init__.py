@@ -1,4 +1,12 @@
-"""How it is minimised: recursions and step-size regimes."""
+"""How it is minimised: recursions, step-size regimes, exact solutions, penalties attached to optimisers.
+
+What needs torch is imported when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from nonsmooth.methods._exact_lasso import ExactLasso, duality_gap, exact_lasso
 from nonsmooth.methods._exact_minimum import ExactMinimum, dcp_convex, exact_minimum
@@ -14,24 +22,70 @@ from nonsmooth.methods._methods import (
 from nonsmooth.methods._stepsizes import Constant, Diminishing, Reducing, StepSize
 from nonsmooth.methods._worst_case import WorstCase, worst_case
 
+if TYPE_CHECKING:
+    from nonsmooth.methods._attach import Attachment, Term, attach
+    from nonsmooth.methods._dual_averaging import RegularizedDualAveraging
+    from nonsmooth.methods._metric import Metric, effective_step, register_metric
+    from nonsmooth.methods._prox_adam import ProxAdam
+    from nonsmooth.methods._prox_sgd import ProxSGD
+    from nonsmooth.methods._selection import Choice, Selection, select_weights
+    from nonsmooth.methods._strength_path import PathPoint, strength_path
+
+_NEED_TORCH = {
+    "Attachment": "_attach",
+    "Choice": "_selection",
+    "Metric": "_metric",
+    "PathPoint": "_strength_path",
+    "ProxAdam": "_prox_adam",
+    "ProxSGD": "_prox_sgd",
+    "RegularizedDualAveraging": "_dual_averaging",
+    "Selection": "_selection",
+    "Term": "_attach",
+    "attach": "_attach",
+    "effective_step": "_metric",
+    "register_metric": "_metric",
+    "select_weights": "_selection",
+    "strength_path": "_strength_path",
+}
+
 __all__ = [
+    "Attachment",
+    "Choice",
     "Constant",
     "Diminishing",
     "ExactLasso",
     "ExactMinimum",
     "Fista",
     "Method",
+    "Metric",
     "Momentum",
+    "PathPoint",
+    "ProxAdam",
+    "ProxSGD",
     "ProximalGradient",
     "RMSProp",
     "Reducing",
+    "RegularizedDualAveraging",
+    "Selection",
     "StepSize",
     "Subgradient",
+    "Term",
     "TorchOptimizer",
     "WorstCase",
+    "attach",
     "dcp_convex",
     "duality_gap",
+    "effective_step",
     "exact_lasso",
     "exact_minimum",
+    "register_metric",
+    "select_weights",
+    "strength_path",
     "worst_case",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEED_TORCH:
+        return getattr(import_module(f"nonsmooth.methods.{_NEED_TORCH[name]}"), name)
+    raise AttributeError(f"module 'nonsmooth.methods' has no attribute {name!r}")

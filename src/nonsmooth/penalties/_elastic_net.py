@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from array_api_compat import array_namespace
-
-from nonsmooth.errors import InputError
+from nonsmooth.penalties._penalty import (
+    Penalty,
+    check_strength,
+    column,
+    is_number,
+    largest,
+    pick,
+    times,
+    total,
+)
 
 __all__ = ["L1", "ElasticNet"]
 
 
-def _column(strength: Any) -> Any:
-    """A strength a run, shaped to multiply a batch (B, P); a plain number stays one."""
-    return strength[..., None] if getattr(strength, "ndim", 0) else strength
-
-
-def _check(name: str, strength: Any) -> None:
-    low = strength.min() if getattr(strength, "ndim", 0) else strength
-    high = strength.max() if getattr(strength, "ndim", 0) else strength
-    if not (float(low) >= 0 and float(high) < float("inf")):
-        bad = low if not float(low) >= 0 else high
-        raise InputError(f"{name} = {float(bad):g} is not allowed; give a finite number >= 0")
-
-
 @dataclass(frozen=True, eq=False)
-class ElasticNet:
+class ElasticNet(Penalty):
     """l1 ||x||_1 + l2 ||x||_2^2; no factor 1/2 on the ridge term, as in eq. 3.
 
     Args:
@@ -48,10 +42,14 @@ class ElasticNet:
     l2: Any = 0.0
     width: float = 0.0
 
+    separable: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
+    _strengths: ClassVar[tuple[str, ...]] = ("l1", "l2")
+
     def __post_init__(self) -> None:
-        _check("l1", self.l1)
-        _check("l2", self.l2)
-        _check("width", self.width)
+        check_strength("l1", self.l1)
+        check_strength("l2", self.l2)
+        check_strength("width", self.width)
 
     @property
     def has_l1(self) -> bool:
@@ -73,56 +71,60 @@ class ElasticNet:
         """Largest second derivative of one coordinate where there is no kink: l1/width + 2 l2."""
         return (self.l1 / self.width if self.width > 0 else 0.0) + 2 * self.l2
 
-    def value(self, x: Any) -> Any:
-        """Penalty of each run: (..., P) -> (...)."""
-        xp = array_namespace(x)
+    @property
+    def _plain(self) -> bool:
+        """Whether there is no ridge term to compute."""
+        return is_number(self.l2) and self.l2 == 0
+
+    def _value(self, xp: Any, x: Any) -> Any:
         size = xp.abs(x)
         if self.width > 0:
             size = xp.where(size <= self.width, size * size / (2 * self.width), size - self.width / 2)
-        return self.l1 * xp.sum(size, axis=-1) + self.l2 * xp.sum(x * x, axis=-1)
+        lasso = times(xp, self.l1, total(xp, size))
+        return lasso if self._plain else lasso + times(xp, self.l2, total(xp, x * x))
 
-    def subgradient(self, x: Any) -> Any:
-        """The subgradient with 0 at the kink; the gradient of the smooth twin."""
-        xp = array_namespace(x)
+    def _subgradient(self, xp: Any, x: Any) -> Any:
         sign = xp.clip(x / self.width, -1.0, 1.0) if self.width > 0 else xp.sign(x)
-        return _column(self.l1) * sign + 2 * _column(self.l2) * x
+        lasso = column(self.l1) * sign
+        return lasso if self._plain else lasso + 2 * times(xp, column(self.l2), x)
 
-    def prox(self, x: Any, step: Any) -> Any:
-        """argmin_u  penalty(u) + sum_i (u_i - x_i)^2 / (2 step_i); ``step`` a number or like x.
+    def _prox(self, xp: Any, x: Any, step: Any) -> Any:
+        """Stationarity (x - u)/step in l1 sign(u) + 2 l2 u gives soft(x, step l1) / (1 + 2 step l2).
 
-        Stationarity (x - u)/step in l1 sign(u) + 2 l2 u gives soft(x, step l1) / (1 + 2 step l2). For the
-        twin, u = x / (1 + step (l1/d + 2 l2)) while that lies within [-d, d], else the same formula.
+        For the twin, u = x / (1 + step (l1/d + 2 l2)) while that lies within [-d, d], else the same formula.
         """
-        xp = array_namespace(x)
-        l1, l2 = _column(self.l1), _column(self.l2)
-        size = xp.abs(x) - step * l1
-        soft = xp.sign(x) * xp.where(size > 0, size, xp.zeros_like(x)) / (1 + 2 * step * l2)
+        l1, l2, size = column(self.l1), column(self.l2), xp.abs(x)
+        threshold, ridge = times(xp, l1, step), 0.0 if self._plain else times(xp, l2, step)
+        # An infinite ridge takes all to 0, infinity too, which its division would turn to NaN.
+        beyond = pick(xp, ridge == float("inf"), ridge, threshold)
+        soft = xp.copysign(xp.where(size <= beyond, xp.zeros_like(x), size - threshold), x)
+        if not self._plain:
+            soft = soft / (1 + 2 * ridge)
         if self.width == 0:
             return soft
-        inner = x / (1 + step * (l1 / self.width + 2 * l2))
+        inner = x / (1 + (threshold / self.width + 2 * ridge))
         return xp.where(xp.abs(inner) <= self.width, inner, soft)
 
-    def subdifferential_distance(self, x: Any, gradient: Any) -> Any:
-        """Largest coordinate distance of -gradient to the subdifferential at x (0: x is stationary)."""
-        xp = array_namespace(x)
-        smooth = gradient + 2 * _column(self.l2) * x
-        l1 = _column(self.l1)
+    def _distance(self, xp: Any, x: Any, gradient: Any) -> Any:
         if self.width > 0:
-            return xp.max(xp.abs(gradient + self.subgradient(x)), axis=-1)
+            return largest(xp, xp.abs(gradient + self._subgradient(xp, x)))
+        smooth = gradient if self._plain else gradient + 2 * times(xp, column(self.l2), x)
+        l1 = column(self.l1)
         excess = xp.abs(smooth) - l1
-        at_zero = xp.where(excess > 0, excess, xp.zeros_like(x))
+        at_zero = xp.where(excess <= 0, xp.zeros_like(x), excess)
         away = xp.abs(smooth + l1 * xp.sign(x))
-        return xp.max(xp.where(x == 0, at_zero, away), axis=-1)
+        return largest(xp, xp.where(x == 0, at_zero, away))
 
-    def support(self, x: Any) -> Any:
-        """Which coordinates are not exactly zero."""
-        return x != 0
+    def _strength_max(self, xp: Any, gradient: Any) -> Any:
+        return largest(xp, xp.abs(gradient))
 
     @staticmethod
-    def strength_max(gradient: Any) -> Any:
-        """The least l1 for which 0 is stationary, from the smooth part's gradient at 0: its max norm."""
-        xp = array_namespace(gradient)
-        return xp.max(xp.abs(gradient), axis=-1)
+    def strength_max(gradient: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The least l1 for which 0 is stationary, from the smooth part's gradient at 0: its max norm.
+
+        No strength enters, so the class answers as well as an instance.
+        """
+        return Penalty.strength_max(L1(1.0), gradient)
 
 
 def L1(strength: Any) -> ElasticNet:

@@ -7,8 +7,8 @@ def _n(row: dict) -> int:
     return row["n"]
 
 
-def _finite(row: dict) -> bool:
-    return row["travel"] < float("inf")
+def _constant(row: dict) -> bool:
+    return row["schedule"] == "α"
 
 
 # part, what it answers on the real rows, how the rows are altered, what it must answer then
@@ -23,7 +23,8 @@ CASES = [
     ("cited-bound", "holds in part", set_rows("exact", best_above_half=1), "differs"),
     ("upper", "holds", set_rows("exact", above_B6=1), "differs"),
     ("lower", "holds", set_rows("exact", surprises=1), "differs"),
-    ("larger-error", "holds", set_rows("twins", lambda r: r["width"] == 0, mean_low=0.0), "differs"),
+    ("larger-error", "holds in part", set_rows("pairs", larger=_n, last=_n), "holds"),
+    ("larger-error", "holds in part", set_rows("pairs", mean=0), "differs"),
     ("diminishing", "holds", set_rows("shrinking", with_step=0), "differs"),
     ("cause-lipschitz", "not supported", set_rows("twins", lambda r: r["width"] > 0, at_zero=0), "supported"),
     (
@@ -32,5 +33,7 @@ CASES = [
         set_rows("twins", lambda r: r["width"] == 0, mean_low=0),
         "undecided",
     ),
-    ("cause-step-to-zero", "not supported", set_rows("shrinking", _finite, stuck=0), "supported"),
+    ("cause-step-to-zero", "supported", set_rows("shrinking", falls=_n), "not supported"),
+    ("cause-step-to-zero", "supported", set_rows("shrinking", falls=0), "not supported"),
+    ("cause-step-to-zero", "supported", set_rows("shrinking", _constant, falls=_n), "undecided"),
 ]

@@ -33,6 +33,18 @@ CASES = [
     (
         "cause-non-differentiable",
         "not supported",
+        set_rows("twins", lambda r: "rounded" in r["name"], rmsprop_above=0),
+        "undecided",
+    ),
+    (
+        "cause-non-differentiable",
+        "not supported",
+        set_rows("twins", lambda r: "analytic" in r["name"], vanilla_above=0),
+        "undecided",
+    ),
+    (
+        "cause-non-differentiable",
+        "not supported",
         set_rows("ends", lambda r: r["arithmetic"] == "reals", rmsprop_above=0),
         "undecided",
     ),

@@ -9,19 +9,25 @@ from fractions import Fraction
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.floor_bound._law import best_below
-from nonsmooth.methods import Diminishing, Reducing, StepSize
+from nonsmooth.claims._laws import best_below
+from nonsmooth.methods import Constant, Diminishing, Reducing, StepSize
 from nonsmooth.objectives import ToyLasso
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, minimize
 
 __all__ = [
     "DIMENSIONS",
+    "FADING",
+    "FINITE",
     "NORMS",
+    "RATIOS",
     "SIZES",
+    "STAYING",
     "WIDTHS",
+    "border",
     "cycles",
     "exact",
+    "pairs",
     "quotients",
     "shrinking",
     "starts_map",
@@ -41,7 +47,14 @@ ROUNDING = 1e-9
 _EXACT_PRODUCTS = (Fraction(1, 10), Fraction(1, 3), Fraction(3, 4), Fraction(2))
 _MAP_PRODUCTS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _MAP_DIMENSIONS = (1, 2, 3, 5, 10, 30, 100)
-# Length of the runs with shrinking steps, and the time from which they are held against the step.
+# Two strengths of one step are compared at the smaller α λ1 of a pair, and at so many times as much.
+RATIOS = (1.1, 1.5, 2.0, 3.0, 10.0, 100.0)
+_PAIR_PRODUCTS, _PAIR_DIMENSIONS = (0.01, 0.1, 1.0), (2, 10)
+# Numbers of entries at which the map's border is found.
+_BORDER_DIMENSIONS = np.unique(np.round(np.geomspace(3, 100, 30)).astype(int))
+# Kinds of schedules: eq. 4's two conditions are that α_t → 0, and that the sum is infinite.
+FADING, STAYING, FINITE = "tends to 0, infinite sum", "stays above 0, infinite sum", "tends to 0, finite sum"
+# Length of the runs with these steps, and the time from which they are held against the step.
 _STEPS, _EARLY = 20_000, 2000
 # Ends of the stretches of which the greatest entry is drawn.
 _TIMES = np.unique(np.geomspace(1, _STEPS + 1, 60).astype(int))
@@ -172,21 +185,54 @@ def twins(spec: RunSpec) -> list[Row]:
     return rows
 
 
+def pairs(spec: RunSpec) -> list[Row]:
+    """The same step and starts at two λ1: of how many starts is the error at the larger λ1 the larger?
+
+    Three errors: the mean of the two final norms, the larger of them, and the last iterate's, both runs
+    equally long.
+    """
+    rows = []
+    for dimension in _PAIR_DIMENSIONS:
+        start = stream("pairs of strengths", dimension).uniform(-1, 1, (spec["starts"], dimension))
+        for product in _PAIR_PRODUCTS:
+            steps = int(1 / product) + 4
+            few = _last_norms(start, product, steps)
+            for ratio in RATIOS:
+                many = _last_norms(start, ratio * product, steps)
+                # a tie up to rounding is no larger error
+                more = many - few > ROUNDING * dimension * product
+                rows.append(
+                    {
+                        "experiment": "pairs",
+                        "P": dimension,
+                        "product": product,
+                        "ratio": ratio,
+                        "n": spec["starts"],
+                        "mean": int(more[0].sum()),
+                        "larger": int(more[1].sum()),
+                        "last": int(more[2].sum()),
+                    }
+                )
+    return rows
+
+
 def shrinking(spec: RunSpec) -> list[Row]:
-    """Steps that tend to 0: with an infinite sum (eq. 4), and halved every ten steps, with a finite one."""
+    """Steps that tend to 0, or not, with an infinite sum (eq. 4 asks for both), and with a finite one."""
     start = stream("start", 2).uniform(-1, 1, (spec["starts"], 2))
     far = np.abs(start).max(axis=1)
+    objective = ToyLasso(1.0, 2)
     rows = []
-    for name, product, stepsize, travel in _schedules():
-        objective = ToyLasso(1.0, 2)
-        record = Record(window=_STEPS - _EARLY)
-        run = minimize(objective, start=start, steps=_STEPS, stepsize=stepsize, record=record)
+    for kind, name, product, stepsize, travel in _schedules():
         few = minimize(objective, start=start[:5], steps=_STEPS, stepsize=stepsize, record=Record(every=1))
-        late, step = run.late_high[:, _MAX], product * float(stepsize.profile(_STEPS)[_EARLY])
+        low, late = _late(start, stepsize, _STEPS, _STEPS - _EARLY)
+        _, second = _late(start, stepsize, 2 * _EARLY, _EARLY)
+        _, last = _late(start, stepsize, _STEPS, _EARLY)
+        step = product * float(stepsize.profile(_STEPS)[_EARLY])
         beyond, within = far > travel + 0.01, far < travel - 0.01
         rows.append(
             {
                 "experiment": "shrinking",
+                "kind": kind,
                 "schedule": name,
                 "product": product,
                 "travel": travel,
@@ -194,8 +240,9 @@ def shrinking(spec: RunSpec) -> list[Row]:
                 "step": step,
                 # within 1 % of the step, for a start may cross at the step before
                 "with_step": int((late <= 1.01 * step).sum()),
+                "falls": int((last <= second / 2).sum()),
                 "beyond": int(beyond.sum()),
-                "stuck": int((beyond & (run.late_low[:, _MAX] > 1e-3)).sum()),
+                "stuck": int((beyond & (low > 1e-3)).sum()),
                 "within_reach": int(within.sum()),
                 "arrived": int((within & (late < 1e-3)).sum()),
                 # the greatest of a stretch, for near the kink every other iterate can be far smaller
@@ -224,6 +271,18 @@ def starts_map(spec: RunSpec) -> list[Row]:
                     "n": spec["starts"],
                 }
             )
+    return rows
+
+
+def border(spec: RunSpec) -> list[Row]:
+    """The α λ1 at which theory has half of the starts with their smaller norm below it, by bisection."""
+    rows = []
+    for dimension in _BORDER_DIMENSIONS.tolist():
+        low, high = 1e-2, float(dimension)
+        for _ in range(20):
+            middle = (low * high) ** 0.5
+            low, high = (low, middle) if best_below(dimension, middle) > 0.5 else (middle, high)
+        rows.append({"experiment": "border", "P": dimension, "product": (low * high) ** 0.5})
     return rows
 
 
@@ -257,12 +316,33 @@ def _final_norms(start: np.ndarray, stepsize: float, strength: float) -> tuple[n
     return run.late_low[:, _L1], run.late_high[:, _L1]
 
 
-def _schedules() -> Iterator[tuple[str, float, StepSize, float]]:
-    """Name, first step times λ1, the steps, and how far they go in all within the run."""
+def _last_norms(start: np.ndarray, product: float, steps: int) -> np.ndarray:
+    """Of each start the mean of the last two L1 norms, the larger one, and the last, (3, B); λ1 = 1."""
+    run = minimize(
+        ToyLasso(1.0, start.shape[1]), start=start, steps=steps, stepsize=product, record=Record(tail=2)
+    )
+    norms = np.abs(run.tail).sum(axis=2)
+    return np.stack([norms.mean(axis=1), norms.max(axis=1), norms[:, -1]])
+
+
+def _late(start: np.ndarray, stepsize: StepSize, steps: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest max-norm of each run over the last iterates of so many steps; λ1 = 1."""
+    f = ToyLasso(1.0, start.shape[1])
+    run = minimize(f, start=start, steps=steps, stepsize=stepsize, record=Record(window=window))
+    return run.late_low[:, _MAX], run.late_high[:, _MAX]
+
+
+def _schedules() -> Iterator[tuple[str, str, float, StepSize, float]]:
+    """Kind, name, first step times λ1, the steps, and how far they go in all."""
     for product in (0.02, 0.1, 1.0, 10.0):
-        yield "α/(1+t)^0.5", product, Diminishing(product, 0.5), math.inf
+        yield FADING, "α/(1+t)^0.5", product, Diminishing(product, 0.5), math.inf
     for product in (0.2, 1.0, 10.0):
-        yield "α/(1+t)", product, Diminishing(product, 1.0), math.inf
+        yield FADING, "α/(1+t)", product, Diminishing(product, 1.0), math.inf
+    for product in (0.02, 0.1, 1.0):
+        yield STAYING, "α", product, Constant(product), math.inf
+    for product in (0.1, 1.0):
+        stages = (1000, product), (1000, product / 10)
+        yield STAYING, "α, then α/10", product, Reducing.stages(*stages), math.inf
     for product in (0.02, 0.1):
         stages = [(10, product / 2**k) for k in range(50)]
-        yield "halved every 10 steps", product, Reducing.stages(*stages), 20 * product
+        yield FINITE, "halved every 10 steps", product, Reducing.stages(*stages), 20 * product

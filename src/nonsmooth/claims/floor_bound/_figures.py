@@ -8,7 +8,6 @@ import numpy as np
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.floor_bound._experiments import WIDTHS
-from nonsmooth.claims.floor_bound._law import best_below
 from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
 __all__ = ["bounds", "shrinking", "starts_map"]
@@ -75,8 +74,7 @@ def bounds(rows: Sequence[Row]) -> Drawing:
 def starts_map(rows: Sequence[Row]) -> Drawing:
     """Share of starts whose smaller final norm is below α λ1."""
     figure, axes = canvas(1, width=6.0, height=4.0)
-    dimensions = np.unique(np.round(np.geomspace(3, 100, 30)).astype(int))
-    border = [_half(int(P)) for P in dimensions]
+    theory = sorted((r["P"], r["product"]) for r in rows if r["experiment"] == "border")
     draw_share_map(
         figure,
         axes[0, 0],
@@ -87,7 +85,9 @@ def starts_map(rows: Sequence[Row]) -> Drawing:
         mark=(0.01, 2),
         mark_label="the worked example (Section 4)",
         # 1/3 of the starts at P = 3 and all at P = 2, as long as α λ1 is small
-        border=([6e-3, border[0], *border], [2.5, 2.5, *dimensions.tolist()]),
+        border=([6e-3, theory[0][1], *(x for _, x in theory)], [2.5, 2.5, *(P for P, _ in theory)])
+        if theory
+        else None,
         border_label="theory: half of the starts",
         share_label="share of uniform starts",
     )
@@ -99,13 +99,20 @@ def starts_map(rows: Sequence[Row]) -> Drawing:
 
 
 def shrinking(rows: Sequence[Row]) -> Drawing:
-    """The largest entry under steps that tend to 0."""
-    figure, axes = canvas(1, width=6.4, height=3.4)
+    """The largest entry under steps that tend to 0, with an infinite or a finite sum, and that stay above."""
+    figure, axes = canvas(1, width=6.8, height=4.0)
     ax = axes[0, 0]
     mine = sorted(
-        (r for r in rows if r["experiment"] == "shrinking"), key=lambda r: (r["schedule"], r["product"])
+        (r for r in rows if r["experiment"] == "shrinking"),
+        key=lambda r: (r["kind"], r["schedule"], r["product"]),
     )
-    styles = {"α/(1+t)^0.5": ("-", ""), "α/(1+t)": ("--", ""), "halved every 10 steps": ("-.", "x")}
+    styles = {
+        "α": (":", "o"),
+        "α, then α/10": (":", "s"),
+        "α/(1+t)^0.5": ("-", ""),
+        "α/(1+t)": ("--", ""),
+        "halved every 10 steps": ("-.", "x"),
+    }
     shades: dict[str, int] = {}
     for row in mine:
         line, mark = styles[row["schedule"]]
@@ -128,20 +135,12 @@ def shrinking(rows: Sequence[Row]) -> Drawing:
         yscale="log",
         xlabel="step t",
         ylabel="greatest ‖b‖∞ about t (floor 1e-9)",
-        title="Steps that tend to 0",
+        title="Steps that tend to 0, and steps that stay above",
     )
     caption = (
-        "Diminishing steps (eq. 4) bring every start to 0; steps that tend to 0 with a finite sum leave "
-        "those beyond its reach where they are. Median of five starts, P = 2, float64; the sudden drops are "
-        "exact zeros made by rounding, near a kink whose signs take repeated differences of the steps."
+        "Diminishing steps (eq. 4) bring every start to 0, steps that stay above 0 (dotted) to a floor; "
+        "those with a finite sum leave starts beyond its reach where they are. Median of five starts, P = 2, "
+        "float64; the sudden drops are exact zeros made by rounding, near a kink whose signs take repeated "
+        "differences of the steps."
     )
     return Drawing("shrinking", caption, figure)
-
-
-def _half(dimension: int) -> float:
-    """The α λ1 at which half of the starts have their smaller norm below it, by bisection."""
-    low, high = 1e-2, float(dimension)
-    for _ in range(20):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if best_below(dimension, middle) > 0.5 else (middle, high)
-    return (low * high) ** 0.5

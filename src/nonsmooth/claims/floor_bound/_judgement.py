@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from nonsmooth.claims._claim import Row
+from nonsmooth.claims._laws import best_below
 from nonsmooth.claims.floor_bound._causes import by_width, floor, of, summed
-from nonsmooth.claims.floor_bound._experiments import DIMENSIONS, NORMS
-from nonsmooth.claims.floor_bound._law import best_below
+from nonsmooth.claims.floor_bound._experiments import DIMENSIONS, FADING, NORMS, RATIOS
 from nonsmooth.findings import Finding, Result, Ruling, against_theory, number, share_of
 
 __all__ = [
@@ -263,40 +263,79 @@ def lower(rows: Sequence[Row]) -> _Answer:
 
 
 def larger_error(rows: Sequence[Row]) -> _Answer:
-    """Does the mean final norm grow with λ1?"""
+    """Is the error larger at the larger λ1: the mean of the two final norms, the larger, the last one?"""
     part = "larger-error"
-    mine = by_width(rows)
-    if not mine:
-        return Ruling(part, Result.NOT_JUDGED, 0, "Not run."), []
-    kinked = mine[0.0]
-    pairs = list(itertools.pairwise(kinked))
-    grown = sum(b["mean_low"] > a["mean_high"] for a, b in pairs)
-    n = min(r["n"] for r in kinked)
-    low, high = floor(kinked)
+    mine = {ratio: [r for r in of(rows, "pairs") if r["ratio"] == ratio] for ratio in RATIOS}
+    if not all(mine.values()):
+        return Ruling(part, Result.NOT_JUDGED, 0, "Not compared at every ratio of λ1."), []
+    every = [r for each in mine.values() for r in each]
+    n, total = min(r["n"] for r in every), summed(every, "n")
+    products, dimensions = (
+        sep.join(map(number, sorted({r[field] for r in every})))
+        for field, sep in (("product", ", "), ("P", " and "))
+    )
+    setting = f"α λ1 = {products}, P = {dimensions}, uniform starts, float64"
+    obeyed = {error: summed(every, error) == total for error in _ERRORS}
     findings = [
         Finding(
-            "neighbouring λ1 of which the larger has the larger error for all starts",
-            f"{grown} of {len(pairs)}",
-            n,
-            f"Mean of the last two L1 norms, P = 2, α λ1 from {number(kinked[0]['product'])} to "
-            f"{number(kinked[-1]['product'])}, float64. It is {low:.6f} to {high:.6f} times P α λ1/2.",
+            f"starts with the larger error at the larger λ1: {name}",
+            f"{summed(every, error):,} of {total:,}",
+            total,
+            "By how many times as large λ1 is: "
+            + ", ".join(f"{ratio:g}: {summed(r, error) / summed(r, 'n'):.1%}" for ratio, r in mine.items())
+            + f". {setting}.",
             part,
             reported="all",
+            agrees=obeyed[error],
+        )
+        for error, name in _ERRORS.items()
+    ]
+    findings += _mean_norm(rows, part)
+    if all(obeyed.values()):
+        return Ruling(part, Result.HOLDS, n, "The error grows with λ1 in all three senses."), findings
+    if not any(obeyed.values()):
+        return Ruling(part, Result.DIFFERS, n, "In no sense does the error grow for every start."), findings
+    region = [f"for {_ERRORS[error]}" for error in _ERRORS if obeyed[error]]
+    broken = [k for k, each in enumerate(mine.values()) if summed(each, "larger") < summed(each, "n")]
+    if broken and broken[-1] + 1 < len(RATIOS):
+        region.append(f"for the larger of them once λ1 is {RATIOS[broken[-1] + 1]:g} times as large")
+    less = "; ".join(
+        f"{name}: {total - summed(every, error):,} of {total:,}"
+        for error, name in _ERRORS.items()
+        if not obeyed[error]
+    )
+    why = f"Comparisons in which the larger λ1 has no larger error: {less}."
+    return Ruling(part, Result.IN_PART, n, why, "; ".join(region)), findings
+
+
+_ERRORS = {
+    "mean": "the mean of the two final norms",
+    "larger": "the larger of them",
+    "last": "the last iterate",
+}
+
+
+def _mean_norm(rows: Sequence[Row], part: str) -> list[Finding]:
+    kinked = by_width(rows).get(0.0, [])
+    if not kinked:
+        return []
+    low, high = floor(kinked)
+    return [
+        Finding(
+            "mean of the last two L1 norms over P α λ1/2",
+            f"{low:.6f} to {high:.6f}",
+            min(r["n"] for r in kinked),
+            f"P = 2, α λ1 from {number(kinked[0]['product'])} to {number(kinked[-1]['product'])}, float64.",
+            part,
             interval=(low, high),
-            agrees=grown == len(pairs),
         )
     ]
-    if grown == len(pairs):
-        why = "The mean of the two final norms is P α λ1/2, at every λ1 and for every start."
-        return Ruling(part, Result.HOLDS, n, why), findings
-    answer = Result.IN_PART if grown else Result.DIFFERS
-    return Ruling(part, answer, n, f"The error grows between {grown} of {len(pairs)} pairs."), findings
 
 
 def diminishing(rows: Sequence[Row]) -> _Answer:
     """Does the sequence follow the step to 0?"""
     part = "diminishing"
-    mine = [r for r in of(rows, "shrinking") if r["travel"] == float("inf")]
+    mine = [r for r in of(rows, "shrinking") if r["kind"] == FADING]
     mine.sort(key=lambda r: (r["schedule"], r["product"]))
     if not mine:
         return Ruling(part, Result.NOT_JUDGED, 0, "Not run."), []
@@ -318,9 +357,7 @@ def diminishing(rows: Sequence[Row]) -> _Answer:
     ]
     if all(found.hits == found.n for found in shares):
         why = "Every start stays within the current step of 0, and so tends to 0 with it."
-        return Ruling(
-            part, Result.HOLDS, n, why, "the conclusion; see the last part for the reason"
-        ), findings
+        return Ruling(part, Result.HOLDS, n, why, "eq. 4's steps, with their infinite sum"), findings
     if all(found.interval[0] > 0.9 for found in shares):
         return Ruling(part, Result.IN_PART, n, "Nearly all starts follow the step to 0."), findings
     return Ruling(part, Result.DIFFERS, n, "Some starts do not follow the step to 0."), findings

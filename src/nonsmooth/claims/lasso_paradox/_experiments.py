@@ -8,7 +8,7 @@ import numpy as np
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.datasets import registered
-from nonsmooth.methods import Constant, Diminishing, Fista, ProximalGradient, Reducing, exact_lasso
+from nonsmooth.methods import Constant, Diminishing, Fista, ProximalGradient, Reducing, attach, exact_lasso
 from nonsmooth.objectives import Lasso, Objective
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, Run, minimize
@@ -47,6 +47,7 @@ SMALL_MULTIPLE, LARGE_MULTIPLE = 0.25, 25.0
 BATCH = 8
 COLUMNS = 500
 _FISTA_STEPS = 1000
+_SGD_STEPS = 2000
 _MAP_STRENGTHS = (0.2, 0.4, 0.8, 1.5, 3.0, 10.0, 30.0)
 _L1 = CHANNELS.index("l1_norm")
 
@@ -62,6 +63,7 @@ def random_data(spec: RunSpec) -> list[Row]:
     prox = minimize(
         objective, start=start, steps=_FISTA_STEPS, stepsize=safe, method=Fista(), record=Record(window=1)
     )
+    attached = None if strength == TINY else _attached(objective, start, a)
     values = objective.value(run.final)
     controls = _controls(objective, spec, start)
     rows = []
@@ -81,6 +83,7 @@ def random_data(spec: RunSpec) -> list[Row]:
                 "value": float(values[i]),
                 **{name: float(norms[i]) for name, norms in controls.items()},
                 "prox": float(np.abs(prox.final[i]).sum()),
+                **({} if attached is None else _ends(attached[i])),
                 "exact": float(np.abs(exact.solution).sum()),
                 "gap": exact.relative_gap,
                 "exact_zeros": int((exact.solution == 0).sum()),
@@ -88,6 +91,24 @@ def random_data(spec: RunSpec) -> list[Row]:
             }
         )
     return rows
+
+
+def _attached(objective: Objective, start: np.ndarray, stepsize: float) -> np.ndarray:
+    """Where torch's SGD ends at the same step with the penalty attached; all seeds in one parameter."""
+    import torch
+
+    f = Lasso(torch.from_numpy(objective.W), torch.from_numpy(objective.y), objective.penalty.l1)
+    b = torch.nn.Parameter(torch.from_numpy(start.copy()))
+    optimizer = torch.optim.SGD([b], lr=stepsize)
+    attach(optimizer, f.penalty, params=[b])
+    for _ in range(_SGD_STEPS):
+        b.grad = f.data_gradient(b.detach())
+        optimizer.step()
+    return b.detach().numpy()
+
+
+def _ends(b: np.ndarray) -> Row:
+    return {"attached": float(np.abs(b).sum()), "attached_zeros": int((b == 0).sum())}
 
 
 def strength_map(spec: RunSpec) -> list[Row]:

@@ -22,6 +22,7 @@ _METHODS = {
     "norm": "subgradient, constant step",
     "narrow_high": "|b| rounded over 0.001",
     "wide_high": "|b| rounded over 0.1",
+    "attached": "torch SGD, penalty attached",
     "prox": "proximal (FISTA)",
     "exact": "exact",
 }
@@ -73,9 +74,9 @@ def _draw_random(ax: Any, rows: Sequence[Row]) -> None:
         for j, label in enumerate(labels):
             values = [max(s[label][method], 1e-3) for s in seeds if method in s[label]]
             ax.plot(
-                [j + 0.16 * (k - 2)] * len(values),
+                [j + 0.14 * (k - 2.5)] * len(values),
                 values,
-                "osDx^"[k],
+                "osDvx^"[k],
                 color=COLOURS[k],
                 ms=3,
                 alpha=0.5,

@@ -9,12 +9,14 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.methods import Diminishing, Method, ProximalGradient, Reducing, StepSize, Subgradient
+from nonsmooth.methods import Diminishing, Method, ProximalGradient, Reducing, StepSize, Subgradient, attach
 from nonsmooth.objectives import Objective, ToyLasso
+from nonsmooth.penalties import L1
 from nonsmooth.runs import RunSpec, stream
 from nonsmooth.trajectories import CHANNELS, Record, minimize
 
 __all__ = [
+    "ATTACHED",
     "CONSTANT",
     "DIMINISHING",
     "DRAWN",
@@ -40,6 +42,7 @@ STEPSIZE, RATIO = 0.01, 100.0
 # How many steps of each stage are kept to be drawn.
 DRAWN = 80
 CONSTANT, PROXIMAL, DIMINISHING = "LASSO, constant step", "LASSO, proximal step", "LASSO, diminishing step"
+ATTACHED = "torch SGD, LASSO attached"
 
 _START = "0.5053"
 _WIDTHS = (1e-3, 0.1, 2.0)
@@ -110,7 +113,31 @@ def twins(spec: RunSpec) -> list[Row]:
                     "norm_high": float(run.late_high[0, _L1]),
                 }
             )
+        rows.append(_attached(spec, l1, start, steps))
     return rows
+
+
+def _attached(spec: RunSpec, l1: float, start: np.ndarray, steps: int) -> Row:
+    """The remedy as a user has it: torch's SGD, the penalty attached instead of in the loss."""
+    import torch
+
+    b = torch.nn.Parameter(torch.from_numpy(start.copy()))
+    optimizer = torch.optim.SGD([b], lr=STEPSIZE)
+    attach(optimizer, L1(l1), params=[b])
+    for _ in range(min(steps, 1000)):
+        b.grad = torch.zeros_like(b)  # there is no data term
+        optimizer.step()
+    norm = float(b.detach().abs().sum())
+    return {
+        "experiment": "twins",
+        "kind": "remedy",
+        "name": ATTACHED,
+        "l1": l1,
+        "steps": min(steps, 1000),
+        "edge": None,
+        "norm_low": norm,
+        "norm_high": norm,
+    }
 
 
 def floor(spec: RunSpec) -> list[Row]:

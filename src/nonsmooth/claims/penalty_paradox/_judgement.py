@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.penalty_paradox._experiments import (
+    ATTACHED,
     CONSTANT,
     DIMINISHING,
     FORMATS,
@@ -114,6 +115,7 @@ def cause_step(rows: Sequence[Row]) -> _Answer:
             "λ1 = 1 and the larger one, printed start and step, float64: exact zeros.",
             part,
         ),
+        *_attached(twins, part),
         Finding(
             "L1 norm with a diminishing step",
             f"{fading[0]:.2g} and {fading[1]:.2g}",
@@ -172,6 +174,23 @@ def cause_kink(rows: Sequence[Row]) -> _Answer:
         return Ruling(part, Attribution.NOT_SUPPORTED, 1, why), findings
     why = f"Twins show it ({'; '.join(showing)}), but not exactly those with α ≥ 2/L."
     return Ruling(part, Attribution.UNDECIDED, 1, why), findings
+
+
+def _attached(twins: Mapping[tuple[str, bool], Row], part: str) -> list[Finding]:
+    """The remedy as a user has it; no part of the rule."""
+    mine = [twins[ATTACHED, large] for large in (False, True) if (ATTACHED, large) in twins]
+    if not mine:
+        return []
+    return [
+        Finding(
+            "L1 norm with torch.optim.SGD and the penalty attached",
+            " and ".join(f"{r['norm_high']:g}" for r in mine),
+            1,
+            "nonsmooth.attach(optimizer, L1(λ1)) in place of L1 in the loss; λ1 = 1 and the larger one, printed "
+            f"start and step, {mine[0]['steps']:,} steps, float64. Not part of the rule.",
+            part,
+        )
+    ]
 
 
 def _map_finding(cells: Sequence[Row], part: str) -> Finding:

@@ -129,23 +129,29 @@ class PhaseTransition(Claim):
             "cause-non-differentiable",
             "“Conventional analysis of differentiable functions cannot explain this peculiarity”; Section 4: "
             "“cannot be explained by the analysis of differentiable functions”.",
-            "The figure's order at λ1 = 0.001 and 100, each in a share of starts with Wilson lower end above "
-            "0.9. Undecided unless the kink shows it at 100 in float64, and at 0.001 over the reals. Not "
-            "supported if the analytic twin shows both; supported if every twin lacks one of them (upper end "
-            "below 0.9); else undecided.",
+            "The figure's order at λ1 = 0.001 and 100, each in a share of starts with Wilson lower end (8 "
+            "comparisons) above 0.9. Undecided unless the kink shows it at 100 in float64, and at 0.001 over "
+            "the reals. Not supported if the analytic twin and both rounded ones show both; supported if "
+            "every twin lacks one of them (upper end below 0.9); else undecided. The analytic twin carries "
+            "whether differentiable functions know this order at all; the rounded ones whether it outlives "
+            "the loss of the kink alone, slopes and step unchanged.",
             least_n=46,
-            comparisons=6,
+            comparisons=8,
             twin="λ1 b²/2 per entry (analytic); |b| rounded over 0.01 and 0.1 (C1,1)",
             repair="On λ1 b²/2, RMSProp with a constant step alternates between ±α/2 at every λ1, while "
-            "gradient descent converges for λ1 < 2/α and diverges beyond: the same order on both sides.",
+            "gradient descent converges for λ1 < 2/α and diverges beyond; on |b| rounded over d it converges "
+            "for λ1 < 2 d/α and far beyond alternates between values α λ1 apart: the same order on both "
+            "sides.",
         ),
     )
     notes = (
         "Why RMSProp draws entries to 0: its steps s_t = α/√(1 + ε − γ^t) fall to α. Two steps move an entry "
         "by s_t − s_(t+1) towards 0, at both of its places. One that lies within the shrinkage to come "
         "reaches 0, changes sides, and meets differences of differences. At α = 0.1 and γ = 0.99 the first "
-        "step, 10 α = 1, crosses 0 from every start, and the share that keeps two values is "
-        "about 0.13. With a smaller α or |b0| far above 10 α fewer entries are drawn in.",
+        "step, 10 α = 1, crosses 0 from every start. With d_t = s_t − s_(t+1) and D_t = d_t + d_(t+2) + ..., "
+        "the starts that keep two values are those with D_1 < |b0| < D_1 + α, and, as the first steps fall "
+        "so steeply that an entry can outlast the rest after one change of sides, |b0| < d_1 − D_3: a share "
+        "α + d_1 − D_3 = 0.128. With a smaller α or |b0| far above 10 α fewer entries are drawn in.",
         "Over the reals such an entry is next to 0 and ±α in turn, never 0. After some 2,000 iterations the "
         "small value is below the last bit of α in float64 (some 500 in float32), and the next step rounds "
         "it to 0 for good. A torch.optim.RMSprop run does the same: see variants-table.",

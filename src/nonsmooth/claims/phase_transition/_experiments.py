@@ -26,6 +26,7 @@ __all__ = [
     "STEPSIZE",
     "STRENGTHS",
     "TEXT",
+    "TWINS",
     "WINDOW",
     "ends",
     "figure",
@@ -51,6 +52,7 @@ _MAP_ITERATIONS = (300, 1000, 3000, 10_000, 30_000)
 # The smooth twins settle at the rate α L: slowly for a small λ1.
 _TWIN_STEPS = {SMALL: 40_000, CAPTION: 4000}
 _WIDTHS = (0.01, 0.1)
+TWINS = ("λ1 b²/2 (analytic)", *(f"|b| rounded over {width:g} (C1,1)" for width in _WIDTHS))
 # The entries of a run over the reals have settled by then: γ^3000 = 8e-14.
 _REAL_STEPS = 3000
 _VALUE, _L1 = CHANNELS.index("value"), CHANNELS.index("l1_norm")
@@ -256,6 +258,6 @@ def _alternating(tail: np.ndarray, move: float) -> int:
 
 
 def _twins(l1: float) -> Iterator[tuple[str, Objective]]:
-    yield "λ1 b²/2 (analytic)", ToyLasso(0.0, DIMENSION, ridge=l1 / 2)
-    for width in _WIDTHS:
-        yield f"|b| rounded over {width:g} (C1,1)", ToyLasso(l1, DIMENSION).smooth_twin(width)
+    kinked = ToyLasso(l1, DIMENSION)
+    twins = (ToyLasso(0.0, DIMENSION, ridge=l1 / 2), *(kinked.smooth_twin(width) for width in _WIDTHS))
+    return zip(TWINS, twins, strict=True)

@@ -2,8 +2,8 @@
 
 While no entry is 0, every entry moves by the same step s_t = α / sqrt(1 + ε - γ^t) (eq. 21, t counted from
 1), towards 0. The steps shrink to α / sqrt(1 + ε). An entry within the shrinkage still to come is drawn to 0
-on every second step, ever closer and with changing sign: it ends next to 0, α, 0, -α, ..., and the small
-values soon lie far below the last bit of a float.
+on every second step, ever closer and with changing sign (but for a few whose side changes early: see the
+theory): it ends next to 0, α, 0, -α, ..., and the small values soon lie far below the last bit of a float.
 """
 
 from __future__ import annotations

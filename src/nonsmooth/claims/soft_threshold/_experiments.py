@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.soft_threshold._proximal import descend
-from nonsmooth.methods import Constant, ProximalGradient, duality_gap
+from nonsmooth.methods import Constant, ProximalGradient, attach, duality_gap
 from nonsmooth.objectives import Lasso
 from nonsmooth.penalties import L1
 from nonsmooth.runs import RunSpec, stream
@@ -24,6 +24,7 @@ MULTIPLES = (0.01, 0.1, 0.3, 1.0)
 _ROWS, _COLUMNS = 20, 10
 _STEPS = 16_000
 _MAP_STEPS = 8000
+_ADAM_STEP, _ADAM_STEPS = 0.01, 4000
 # Steps of the map in units of 1, widths of the rounding.
 _MAP_STEPSIZES = tuple(10.0**k for k in (-3, -2.5, -2, -1.5, -1, -0.5))
 _MAP_WIDTHS = tuple(10.0**k for k in (-2.5, -2, -1.5, -1, -0.5, 0))
@@ -38,8 +39,9 @@ def lasso(spec: RunSpec) -> list[Row]:
     ista = minimize(f, start=start, steps=4000, stepsize=Constant(step), method=ProximalGradient()).final
     raw = minimize(f, start=start, steps=4000, stepsize=Constant(step)).final
     once = f.penalty.prox(raw, step[:, None])
+    ends = {"each step": ista, "once": once, "never": raw, **_adam(W, y, strength, start)}
     rows = []
-    for use, found in (("each step", ista), ("once", once), ("never", raw)):
+    for use, found in ends.items():
         for i, seed in enumerate(spec.seeds):
             gap = duality_gap(W[i], y[i], float(strength[i]), found[i])
             rows.append(
@@ -52,6 +54,27 @@ def lasso(spec: RunSpec) -> list[Row]:
                 }
             )
     return rows
+
+
+def _adam(W: np.ndarray, y: np.ndarray, strength: np.ndarray, start: np.ndarray) -> dict[str, np.ndarray]:
+    """Where torch's Adam ends: thresholded by α λ1 after each step, and with the penalty attached."""
+    import torch
+
+    data = [torch.from_numpy(each) for each in (W, y, strength)]
+    f = Lasso(*data)
+    ends = {}
+    for use in ("by hand", "attached"):
+        b = torch.nn.Parameter(torch.from_numpy(start.copy()))  # all seeds at once: Adam acts entry by entry
+        optimizer = torch.optim.Adam([b], lr=_ADAM_STEP)
+        if use == "attached":
+            attach(optimizer, f.penalty, params=[b])
+        for _ in range(_ADAM_STEPS):
+            b.grad = f.data_gradient(b.detach())
+            optimizer.step()
+            if use == "by hand":
+                f.penalty.prox(b.detach(), _ADAM_STEP, out=b)
+        ends[use] = b.detach().numpy()
+    return ends
 
 
 def network(spec: RunSpec) -> list[Row]:

@@ -11,7 +11,13 @@ from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
 __all__ = ["gaps", "width_map"]
 
-_USES = {"each step": "each step\n(ISTA)", "once": "once,\nat the end", "never": "never"}
+_USES = {
+    "never": "never",
+    "once": "once,\nat the end",
+    "by hand": "Adam,\nby hand",
+    "attached": "Adam,\nattached",
+    "each step": "each step\n(ISTA)",
+}
 _RUNS = {
     "kinked_below": "kinked,\nconstant",
     "fading_late": "kinked,\ndiminishing",
@@ -31,7 +37,10 @@ def gaps(rows: Sequence[Row]) -> Drawing:
         ylabel="excess / mean |y| (float64)",
         title="Least absolute deviations with L1",
     )
-    caption = "One mark a seed; 1e-17 stands for less. Soft-thresholding each step is optimal on the LASSO."
+    caption = (
+        "One mark a seed; 1e-17 stands for less. Soft-thresholding each step is optimal on the LASSO; after "
+        "Adam's steps it is if the threshold is Adam's own step times λ1 (attached), not α λ1 (by hand)."
+    )
     return Drawing("gaps", caption, figure)
 
 
@@ -56,7 +65,7 @@ def width_map(rows: Sequence[Row]) -> Drawing:
 
 
 def _strips(ax, groups: dict[str, list[float]]) -> None:
-    for k, (values, mark) in enumerate(zip(groups.values(), "osx", strict=False)):
+    for k, (values, mark) in enumerate(zip(groups.values(), "osxD^", strict=False)):
         at = k + np.linspace(-0.25, 0.25, max(len(values), 1))[: len(values)]
         ax.plot(at, np.maximum(values, 1e-17), ls="none", marker=mark, ms=3.5, color=COLOURS[k])
     ax.set_xticks(range(len(groups)), list(groups))

@@ -12,6 +12,10 @@ __all__ = ["cause_l_smooth", "necessarily", "not_optimal"]
 
 _Answer = tuple[Ruling, list[Finding]]
 _USES = {"each step": "after each gradient step (ISTA)", "once": "once, after training"}
+_ADAM = {
+    "by hand": "soft(β, α λ1) by hand after each step",
+    "attached": "the penalty attached (nonsmooth.attach: soft(β, s λ1), s Adam's own step)",
+}
 _OPTIMAL, _STALLED, _STATIONARY = 1e-10, 1e-6, 1e-6
 
 
@@ -40,6 +44,7 @@ def not_optimal(rows: Sequence[Row]) -> _Answer:
                 agrees=shares[use].interval[0] > 0.9,
             )
         )
+    findings += [_adam_finding(rows, use, part) for use in _ADAM if _lasso_rows(rows, use)]
     n = min(found.n for found in shares.values())
     if all(found.interval[0] > 0.9 for found in shares.values()):
         return Ruling(part, Result.HOLDS, n, "Neither use finds the optimum."), findings
@@ -49,6 +54,27 @@ def not_optimal(rows: Sequence[Row]) -> _Answer:
     other = "; ".join(f"{_USES[use]}: {found}" for use, found in shares.items() if found.interval[0] <= 0.9)
     why = f"Sparse and not optimal, thresholded {' and '.join(said) or 'in no use'}; not so {other} seeds."
     return Ruling(part, Result.IN_PART, n, why, region=", ".join(said)), findings
+
+
+def _adam_finding(rows: Sequence[Row], use: str, part: str) -> Finding:
+    """Beside the sentence: the same operator after Adam's steps, with the wrong and with the right step."""
+    each = _lasso_rows(rows, use)
+    gaps = sorted(r["gap"] for r in each)
+    found = share(r["gap"] <= _OPTIMAL for r in each)
+    return Finding(
+        f"seeds that end optimal: torch's Adam, {_ADAM[use]}",
+        str(found),
+        found.n,
+        f"Duality gap over mean y²: median {number(gaps[len(gaps) // 2], 2)}, largest {number(gaps[-1], 2)}; "
+        f"exact zeros: {min(r['zeros'] for r in each)} to {max(r['zeros'] for r in each)} of 10; float64. "
+        "Not part of the rule.",
+        part,
+        interval=found.interval,
+    )
+
+
+def _lasso_rows(rows: Sequence[Row], use: str) -> list[Row]:
+    return [r for r in _of(rows, "lasso") if r["use"] == use]
 
 
 def necessarily(rows: Sequence[Row]) -> _Answer:

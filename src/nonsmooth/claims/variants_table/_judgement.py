@@ -119,30 +119,53 @@ def jump(rows: Sequence[Row]) -> _Answer:
 
 
 def first_step(rows: Sequence[Row]) -> _Answer:
-    """Is the printed first step of the order of α?"""
+    """Are the printed steps the same at each λ1, at t = 0 and later?"""
     part = "first-step"
-    mine = sorted(_of(rows, "first-step"), key=lambda r: r["strength"])
-    if not mine:
-        return Ruling(part, Result.NOT_JUDGED, 0, "Nothing was computed."), []
-    fine = [0.01 <= r["printed"] <= 100 for r in mine]
-    findings = [
-        Finding(
-            f"first step over α at λ1 = {r['strength']:g}, eq. 21 as printed",
-            number(r["printed"]),
-            1,
-            f"λ1/√ε̄: v0 = 0 stands in the denominator. With v−1 = 0: {number(r['repaired'], 4)}.",
-            part,
-            reported="independent of λ1",
-            agrees=bool(ok),
+    mine = sorted(_of(rows, "first-step"), key=lambda r: (r["t"], r["strength"]))
+    times = sorted({r["t"] for r in mine})
+    at = {t: [r for r in mine if r["t"] == t] for t in times}
+    if not times or times[0] != 0 or len(times) == 1:
+        return Ruling(part, Result.NOT_JUDGED, 0, "No step was computed at t = 0 and later."), []
+    n = min(len(each) for each in at.values())
+    apart = {t: max(r["printed"] for r in at[t]) / min(r["printed"] for r in at[t]) - 1 for t in times}
+    same = {t: found <= 0.01 for t, found in apart.items()}
+    findings = []
+    for t, each in at.items():
+        told = ", ".join(f"λ1 = {r['strength']:g}: {number(r['printed'])}" for r in each)
+        repaired = [r["repaired"] for r in each]
+        why = (
+            f"Greatest over least: 1 + {number(apart[t], 2)}. With v−1 = 0: {number(repaired[0], 4)} at each "
+            f"λ1 (1 + {number(max(repaired) / min(repaired) - 1, 2)})."
         )
-        for r, ok in zip(mine, fine, strict=True)
-    ]
-    n = len(mine)
-    low, high = number(mine[0]["printed"]), number(mine[-1]["printed"])
-    why = f"With v0 = 0 the step at t = 0 is α λ1/√ε̄: {low} to {high} times α, and it depends on λ1."
-    if all(fine):
-        return Ruling(part, Result.HOLDS, n, "The printed first step is of the order of α."), findings
-    return Ruling(part, Result.IN_PART if any(fine) else Result.DIFFERS, n, why), findings
+        if t == 0:
+            steps = ", ".join(number(r["torch"], 4) for r in each)
+            why += f" v0 = 0 leaves √ε̄ alone below the gradient: α λ1/√ε̄. torch's RMSprop takes {steps}."
+        findings.append(
+            Finding(
+                f"step of eq. 21 as printed, over α, t = {t}",
+                told,
+                len(each),
+                why,
+                part,
+                reported="independent of λ1",
+                agrees=same[t],
+            )
+        )
+    later = all(same[t] for t in times[1:])
+    low, high = number(at[0][0]["printed"]), number(at[0][-1]["printed"])
+    first = f"at t = 0 it is α λ1/√ε̄, {low} to {high} times α, in proportion to λ1"
+    if same[0] and later:
+        return Ruling(part, Result.HOLDS, n, "Every step is the same at each λ1."), findings
+    if later:
+        most = number(max(apart[t] for t in times[1:]), 2)
+        why = (
+            f"From t = 1 on the printed step is the same at each λ1 (to {most}); but with v0 = 0 {first}, "
+            "and this sets the sequences apart."
+        )
+        return Ruling(part, Result.IN_PART, n, why, region="every step but the first"), findings
+    if same[0]:
+        return Ruling(part, Result.IN_PART, n, "Only the first step is the same at each λ1."), findings
+    return Ruling(part, Result.DIFFERS, n, f"With v0 = 0 {first}; later steps depend on λ1 too."), findings
 
 
 def never_zero(rows: Sequence[Row]) -> _Answer:

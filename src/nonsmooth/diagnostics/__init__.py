@@ -1,0 +1,42 @@
+"""Measurements on optimisers and trained models.
+
+::
+
+    floor(factory, strength=...)    what an L1 penalty in the loss can reach under an optimiser
+    fingerprint(factory)            how an optimiser behaves at the kink: a row of the paper's Table 1
+
+Names are imported when first used: they need torch, a caller of one of them need not pay for the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nonsmooth.diagnostics._fingerprint import Fingerprint, fingerprint
+    from nonsmooth.diagnostics._fingerprint_table import Refused, fingerprints, markdown
+    from nonsmooth.diagnostics._floor import floor
+    from nonsmooth.diagnostics._floor_result import Floor
+
+_NAMES = {
+    "Fingerprint": "_fingerprint",
+    "Floor": "_floor_result",
+    "Refused": "_fingerprint_table",
+    "fingerprint": "_fingerprint",
+    "fingerprints": "_fingerprint_table",
+    "floor": "_floor",
+    "markdown": "_fingerprint_table",
+}
+
+__all__ = ["Fingerprint", "Floor", "Refused", "fingerprint", "fingerprints", "floor", "markdown"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(import_module(f"nonsmooth.diagnostics.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'nonsmooth.diagnostics' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,310 @@
+"""A penalty attached to a stock torch optimiser: its proximal step after every step, in the right metric.
+
+    x <- optimiser's step on the data loss alone
+    x <- prox(x, s)                           s: the effective step that the optimiser has just taken
+
+The loss that is differentiated has no penalty term; the penalty acts through its proximal operator, so zeros
+are exact, and because the step is the optimiser's own, the strength that is solved for is the one asked for
+(see ``_metric``). It hangs on the optimiser's post-step hook and keeps no state but a count of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from nonsmooth.errors import InputError
+from nonsmooth.methods._kernels import soft_threshold_
+from nonsmooth.methods._metric import Metric, check_metric, effective_step, local
+from nonsmooth.methods._selection import Selection, select_weights
+from nonsmooth.penalties import ElasticNet
+from nonsmooth.penalties._penalty import Penalty
+
+__all__ = ["Attachment", "Term", "attach"]
+
+Schedule = Callable[[int], float]
+Parameters = nn.Module | Selection | Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]]
+
+
+class Term(NamedTuple):
+    """One penalised parameter, with the penalty at its present strength."""
+
+    name: str
+    parameter: torch.Tensor
+    penalty: Penalty
+
+
+class Attachment:
+    """A penalty at work on an optimiser; made by ``attach``.
+
+    Copying or pickling it copies the optimiser with it, hook included: ``copy.deepcopy((model, prox))``.
+    (torch drops hooks when an optimiser is copied by itself.) The optimiser's ``state_dict`` is not touched.
+
+    Attributes:
+        optimizer: the optimiser.
+        steps: optimiser steps seen so far; what ``schedule`` is called with.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        penalties: Mapping[torch.Tensor, tuple[str, Penalty]],
+        schedule: Schedule | None,
+        selection: str,
+    ) -> None:
+        self.optimizer = optimizer
+        self.steps = 0
+        self._penalties = dict(penalties)
+        self._schedule = schedule
+        self._selection = selection
+        self._factor = 1.0
+        self._listen()
+
+    def _listen(self) -> None:
+        self._handle = self.optimizer.register_step_post_hook(self._after_step)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_handle"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._listen()
+
+    @property
+    def factor(self) -> float:
+        """Multiplies every strength (1 at first); set it to move along a path of strengths."""
+        return self._factor
+
+    @factor.setter
+    def factor(self, value: float) -> None:
+        if not 0 <= value < float("inf"):
+            raise InputError(f"factor = {value} is not allowed; give a finite number >= 0")
+        self._factor = float(value)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every penalised parameter with the penalty of the step to come."""
+        present = self._present()
+        return tuple(Term(name, p, present(penalty)) for p, (name, penalty) in self._penalties.items())
+
+    def value(self) -> torch.Tensor:
+        """The penalty of all parameters together, a 0-d tensor; not differentiable: it is no part of the loss."""
+        with torch.no_grad():
+            values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
+        return torch.stack(values).sum()
+
+    def metric_of(self, parameter: torch.Tensor) -> Metric:
+        """The effective step of a parameter, unevaluated.
+
+        Raises:
+            InputError: the parameter is not the optimiser's, or has not been stepped yet.
+        """
+        for group in self.optimizer.param_groups:
+            if any(parameter is each for each in group["params"]):
+                if not _stepped(self.optimizer, parameter):
+                    raise InputError("no step has been taken on this parameter; call optimizer.step() first")
+                return effective_step(self.optimizer, group, parameter)
+        raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
+
+    def step_of(self, parameter: torch.Tensor) -> Any:
+        """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
+        return self.metric_of(parameter).step()
+
+    def detach(self) -> None:
+        """Stop acting on the optimiser, which goes on as it was; its checkpoints load as before."""
+        self._handle.remove()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs besides the optimiser's state: the count of steps and the factor."""
+        return {"steps": self.steps, "factor": self._factor}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state_dict``."""
+        if set(state) != {"steps", "factor"}:
+            raise InputError(f"keys {sorted(state)} are not those of an attachment, ['factor', 'steps']")
+        self.steps, self.factor = int(state["steps"]), state["factor"]
+
+    def __str__(self) -> str:
+        return self._selection
+
+    def _present(self) -> Callable[[Penalty], Penalty]:
+        """Scales a penalty to the strength of this step; each distinct penalty once."""
+        factor = self._factor
+        if self._schedule is not None:
+            wanted = self._schedule(self.steps)
+            if not 0 <= wanted < float("inf"):
+                raise InputError(
+                    f"the strength schedule gave {wanted} at step {self.steps}; it must give finite numbers >= 0"
+                )
+            factor *= wanted
+        if factor == 1:
+            return lambda penalty: penalty
+        made: dict[int, Penalty] = {}
+
+        def scaled(penalty: Penalty) -> Penalty:
+            return made.setdefault(id(penalty), penalty.scaled(factor))
+
+        return scaled
+
+    @torch.no_grad()
+    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        # Gradient scaling tells a fused optimiser through this attribute to skip a step, and so this skips it.
+        skipped = getattr(optimizer, "found_inf", None)
+        if isinstance(skipped, torch.Tensor) and skipped.device.type == "cpu":
+            if skipped.item():
+                return
+            skipped = None
+        present = self._present()
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                entry = self._penalties.get(p)
+                if entry is not None and p.grad is not None:
+                    _proximal_step(p, present(entry[1]), effective_step(optimizer, group, p), skipped)
+        self.steps += 1
+
+
+def _stepped(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> bool:
+    # SGD without momentum keeps no state, and has the same step before and after.
+    return bool(optimizer.state.get(parameter)) or isinstance(optimizer, torch.optim.SGD)
+
+
+def _proximal_step(p: torch.Tensor, penalty: Penalty, metric: Metric, skipped: Any) -> None:
+    if skipped is not None:
+        metric = metric.unless(skipped)
+    if penalty.separable:  # then each rank of a sharded run can do its own entries
+        p, metric = local(p), metric.local()
+    if isinstance(penalty, ElasticNet) and penalty.width == 0:
+        # One strength for all entries: a compiled loop that touches each once, where the tensor allows.
+        numbers = isinstance(penalty.l1, int | float) and isinstance(penalty.l2, int | float)
+        if numbers and soft_threshold_(p, float(penalty.l1), float(penalty.l2), metric):
+            return
+    penalty.prox(p, metric.step(), out=p)
+
+
+def attach(
+    optimizer: torch.optim.Optimizer,
+    penalty: Penalty | Mapping[str, Penalty],
+    params: Parameters | None = None,
+    *,
+    schedule: Schedule | None = None,
+) -> Attachment:
+    """Attach a penalty to an optimiser: from now on ``optimizer.step()`` ends with its proximal step.
+
+    Remove the penalty from the loss: it would be counted twice. Weights that have no gradient in a step are
+    left alone in it, as by the optimiser.
+
+    Args:
+        optimizer: SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad or Adadelta of torch.optim with any
+            of their options, or one whose effective step was registered (``ns.register_metric``).
+        penalty: any penalty of ``nonsmooth.penalties``; or a mapping from name patterns (``"conv*"``, as in
+            a shell; the first that matches counts) to penalties, for strengths per layer. Parameters that no
+            pattern matches are not penalised.
+        params: what to penalise. A model: its weights by the rule of ``ns.select_weights``, that is, no biases, no
+            norms, no embeddings. Or the tensors themselves, or pairs (name, tensor), taken as they are. None:
+            the optimiser's parameters with two axes or more (embeddings cannot be told from weights then).
+        schedule: multiplies the strengths at step t = 0, 1, ... by ``schedule(t)``; None for constant ones.
+
+    Returns:
+        The Attachment; print it to see which parameters are penalised and why others are not.
+
+    Raises:
+        InputError: an optimiser without a diagonal metric (with what to use instead), nothing to penalise,
+            parameters that are not the optimiser's, penalised already, complex or sparse.
+
+    >>> import torch, nonsmooth as ns
+    >>> w = torch.nn.Parameter(torch.tensor([3.0, 0.2]))
+    >>> optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    >>> prox = attach(optimizer, ns.L1(1.0), params=[w])
+    >>> for _ in range(400):
+    ...     optimizer.zero_grad()
+    ...     (0.5 * (w - torch.tensor([3.0, 0.2])) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.detach()  # soft(3, 1) = 2 and soft(0.2, 1) = 0, whatever the momentum
+    tensor([2., 0.])
+    """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise InputError(f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer")
+    check_metric(optimizer)
+    chosen, selection = _choose(optimizer, params)
+    penalties = {}
+    for name, parameter in chosen:
+        wanted = _penalty_of(name, penalty)
+        if wanted is not None:
+            _check_parameter(name, parameter, wanted, penalties)
+            penalties[parameter] = (name, wanted)
+    if not penalties:
+        raise InputError(
+            "nothing to penalise: no parameter was selected; give params= a model, tensors or (name, tensor) "
+            f"pairs, and patterns that match their names. The rule's answers were:\n{selection}"
+        )
+    _check_members(optimizer, penalties)
+    return Attachment(optimizer, penalties, schedule, selection)
+
+
+def _choose(
+    optimizer: torch.optim.Optimizer, params: Parameters | None
+) -> tuple[list[tuple[str, torch.Tensor]], str]:
+    """Named parameters to penalise, and the text that says which and why."""
+    if isinstance(params, nn.Module):
+        params = select_weights(params)
+    if isinstance(params, Selection):
+        mine = {p for group in optimizer.param_groups for p in group["params"]}
+        return [pair for pair in params if pair[1] in mine], str(params)
+    if params is None:
+        every = list(_named(optimizer))
+        chosen = [(name, p) for name, p in every if p.ndim >= 2]
+        text = "\n".join(
+            f"{'penalised' if p.ndim >= 2 else 'left out '}  {name}"
+            f"{'' if p.ndim >= 2 else '  fewer than two axes: a bias or a scale'}"
+            for name, p in every
+        )
+        return chosen, text
+    if isinstance(params, torch.Tensor):
+        params = [params]
+    pairs = [
+        each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(params)
+    ]
+    return pairs, "\n".join(f"penalised  {name}  as given" for name, _ in pairs)
+
+
+def _named(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.Tensor]]:
+    """The optimiser's parameters, by their names if it was given any."""
+    for number, group in enumerate(optimizer.param_groups):
+        names = group.get("param_names") or [f"group {number}, {k}" for k in range(len(group["params"]))]
+        yield from zip(names, group["params"], strict=True)
+
+
+def _penalty_of(name: str, penalty: Penalty | Mapping[str, Penalty]) -> Penalty | None:
+    if not isinstance(penalty, Mapping):
+        return penalty
+    return next((each for pattern, each in penalty.items() if fnmatchcase(name, pattern)), None)
+
+
+def _check_parameter(name: str, parameter: Any, penalty: Any, seen: Mapping[torch.Tensor, Any]) -> None:
+    if not isinstance(penalty, Penalty):
+        raise InputError(f"the penalty of {name!r} is a {type(penalty).__name__}; give one of ns.penalties")
+    if not isinstance(parameter, torch.Tensor):
+        raise InputError(f"{name!r} is a {type(parameter).__name__}; give tensors or (name, tensor) pairs")
+    if not parameter.is_floating_point() or parameter.layout is not torch.strided:
+        raise InputError(
+            f"{name!r} has dtype {parameter.dtype} and layout {parameter.layout}; a penalty takes real, dense tensors"
+        )
+    if parameter in seen:
+        raise InputError(f"{name!r} is given twice; give each tensor once")
+    penalty.value(parameter.detach())  # a group structure that does not fit the shape says so now
+
+
+def _check_members(optimizer: torch.optim.Optimizer, penalties: Mapping[torch.Tensor, Any]) -> None:
+    mine = {p for group in optimizer.param_groups for p in group["params"]}
+    for parameter, (name, _) in penalties.items():
+        if parameter not in mine:
+            raise InputError(f"{name!r} is not a parameter of this optimiser; give it to the optimiser first")
+    for hook in optimizer._optimizer_step_post_hooks.values():
+        other = getattr(hook, "__self__", None)
+        twice = [penalties[p][0] for p in penalties if isinstance(other, Attachment) and p in other._penalties]
+        if twice:
+            raise InputError(f"{twice[0]!r} has a penalty attached already; detach() that one first")

@@ -1,0 +1,135 @@
+"""From torch tensors on the CPU to the compiled loops, on as many threads as torch uses.
+
+Nothing is copied: the loops get addresses. A tensor qualifies if its entries fill a block of memory without gaps,
+in any order of its axes (channels_last too), in float32 or float64. Whoever calls falls back to torch for others.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nonsmooth.methods._metric import Metric
+from nonsmooth.methods._workers import share
+
+__all__ = ["addressable", "beside", "launch", "soft_threshold_"]
+
+_PLAIN = (Tensor, torch.nn.Parameter)  # subclasses (sharded, fake, quantised tensors) keep their entries elsewhere
+_TYPES = {torch.float32: np.float32, torch.float64: np.float64}
+
+# Entries a thread takes at once: enough to hide the handing out, and few enough that a thread which the system
+# holds up does not hold up the others. Fewer entries in all than _ALONE are done before a second thread woke up.
+_PIECE, _ALONE = 1 << 18, 1 << 17
+
+
+@cache
+def _loops() -> Any:
+    # numba takes half a second to import, which a run that never gets here should not pay.
+    from nonsmooth.methods import _loops
+
+    return _loops
+
+
+def _dense(x: Tensor) -> bool:
+    """Whether the entries fill a block of memory, in whatever order of the axes."""
+    if x.is_contiguous():
+        return True
+    expected = 1
+    for stride, size in sorted((s, n) for s, n in zip(x.stride(), x.shape, strict=True) if n != 1):
+        if stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def addressable(x: Tensor, *others: Tensor | None) -> bool:
+    """Whether the loops can take x and the tensors that go with it: same type, same place of every entry."""
+    if (
+        type(x) not in _PLAIN
+        or x.dtype not in _TYPES
+        or x.device.type != "cpu"
+        or x.layout is not torch.strided
+        or x.is_inference()
+        or x.is_neg()
+        or not _dense(x)
+    ):
+        return False
+    return all(
+        other is None
+        or (
+            type(other) in _PLAIN
+            and other.dtype is x.dtype
+            and other.device.type == "cpu"
+            and other.layout is torch.strided
+            and other.shape == x.shape
+            and other.stride() == x.stride()
+            and not other.is_neg()
+        )
+        for other in others
+    )
+
+
+def beside(gradient: Tensor, x: Tensor) -> Tensor:
+    """The gradient with its entries where those of x are; itself, where it has them there already."""
+    if addressable(x, gradient):
+        return gradient
+    return torch.empty_like(x).copy_(gradient)
+
+
+def launch(
+    name: str, tensors: Sequence[Sequence[Tensor | None]], numbers: Sequence[Sequence[float]]
+) -> None:
+    """Run one of the loops.
+
+    Args:
+        name: of the loop in ``_loops``.
+        tensors: for each of K parameters of one dtype the tensors whose addresses it takes; the first, x, is changed.
+        numbers: for each the numbers that its entries share.
+    """
+    x = [row[0] for row in tensors]
+    kind = _TYPES[x[0].dtype]
+    ends = np.fromiter(itertools.accumulate(each.numel() for each in x), np.int64, len(x))
+    total = int(ends[-1])
+    if total == 0:
+        return
+    addresses = np.array([[0 if t is None else t.data_ptr() for t in row] for row in tensors], np.int64)
+    loop: Callable[..., None] = getattr(_loops(), name)
+    fixed = (kind(1), np.finfo(kind).tiny, addresses, np.array(numbers, np.float64), ends)
+    if total <= _ALONE or torch.get_num_threads() == 1:
+        loop(*fixed, 0, total)
+    else:
+        share(lambda begin, end: loop(*fixed, begin, end), total, _PIECE, torch.get_num_threads())
+    torch.autograd.graph.increment_version(x)  # else autograd would not notice what happened to x
+
+
+def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
+    """p <- prox of l1 ||p||_1 + l2 ||p||^2 in the metric, in place: p and the moment are read, p is written.
+
+    Args:
+        p: the parameter, any shape.
+        l1, l2: strengths >= 0.
+        metric: the effective step, see ``Metric``.
+
+    Returns:
+        False, with nothing done, where this tensor is not one for the loops (device, dtype, gaps, subclass):
+        use ``penalty.prox(p, metric.step(), out=p)``.
+
+    >>> x = torch.tensor([3.0, -0.2, 1.0])
+    >>> soft_threshold_(x, 1.0, 0.0, Metric(0.5)), x
+    (True, tensor([2.5000, 0.0000, 0.5000]))
+    """
+    step, scale, eps = metric.numerator, metric.scale, metric.eps
+    if any(isinstance(each, Tensor) and each.device.type != "cpu" for each in (step, scale, eps)):
+        return False
+    if not addressable(p, metric.moment):
+        return False
+    n = float(step)
+    row = (n * l1, 2 * n * l2, float(scale), float(eps), float(metric.root))
+    launch("threshold", [(p, metric.moment)], [row])
+    return True

@@ -1,0 +1,170 @@
+"""The optimisers' arithmetic, compiled: each entry is read once and written once, the proximal step included.
+
+A kernel walks over many tensors as if they were one: tensor k is a row of ``addresses`` (where its entries lie,
+densely, in the same order for all that belongs to it) and a row of ``numbers`` (what its entries share), and
+ends at the flat position ``ends[k]``. The kernel does the positions begin..end-1. What an entry becomes depends
+on the entry alone, in IEEE arithmetic without contraction: neither on where the work is cut nor on the threads.
+
+The proximal step of l1 |x| + l2 x^2 with the step s = n/d is soft(x, n l1/d) / (1 + 2 n l2/d). The denominator d
+is kept at ``tiny`` or more, the least normal number, so that an entry that never had a gradient has a huge step,
+not an infinite one: infinity times a strength or a momentum of 0 would be NaN. A NaN that comes in stays one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import extending, njit, types
+
+__all__ = ["adam", "sgd", "threshold"]
+
+# What the decorator returns is seen by numba alone; a type checker would take it for the function.
+_intrinsic: Any = extending.intrinsic
+
+
+@_intrinsic
+def _at(typingctx, address, offset, one):
+    """A pointer to entry ``offset`` of the numbers, of the type of ``one``, that begin at an address."""
+    kind = types.CPointer(one)
+
+    def codegen(context, builder, sig, args):
+        return builder.gep(builder.inttoptr(args[0], context.get_value_type(kind)), [args[1]])
+
+    return kind(types.int64, types.int64, one), codegen
+
+
+@_intrinsic
+def _like(typingctx, number, one):
+    """A number rounded to the type of ``one``."""
+
+    def codegen(context, builder, sig, args):
+        return context.cast(builder, args[0], number, one)
+
+    return one(number, one), codegen
+
+
+# All numbers in the loops are of the tensors' own type: a literal would be float64, and turn float32 into it.
+# The choices inside them are the same for all entries, and the compiler makes a loop of its own for each.
+
+
+@njit(error_model="numpy")
+def _soft(x, cut, divisor, zero):
+    # Not max(|x| - cut, 0): that hides a NaN, and is NaN where both are infinite.
+    return zero if abs(x) <= cut else math.copysign(abs(x) - cut, x) / divisor
+
+
+@njit(error_model="numpy")
+def _shrink(p, n, cut, divisor, zero):
+    for i in range(n):
+        p[i] = _soft(p[i], cut, divisor, zero)
+
+
+@njit(error_model="numpy")
+def _threshold(p, v, n, root, scale, eps, tiny, a, b, zero, one):
+    for i in range(n):
+        d = (math.sqrt(v[i]) if root else v[i]) * scale + eps
+        d = tiny if d < tiny else d
+        p[i] = _soft(p[i], a / d, one + b / d, zero)
+
+
+@njit(error_model="numpy")
+def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, a, b, zero, one):
+    for i in range(n):
+        x, d = p[i], g[i] * sign
+        if ridge != zero:
+            d = d + ridge * x
+        if keep != one:
+            x = x * keep
+        first = m[i] + w1 * (d - m[i])
+        second = b2 * v[i] + w2 * d * d
+        m[i], v[i] = first, second
+        d = math.sqrt(second) * scale + eps
+        d = tiny if d < tiny else d
+        p[i] = _soft(x - size * first / d, a / d, one + b / d, zero)
+
+
+@njit(error_model="numpy")
+def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, cut, divisor, zero):
+    for i in range(n):
+        x, d = p[i], g[i] * sign
+        if ridge != zero:
+            d = d + ridge * x
+        if moving:
+            first = keep * m[i] + gain * d
+            m[i] = first
+            d = d + ahead * first if ahead != zero else first
+        p[i] = _soft(x - size * d, cut, divisor, zero)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def threshold(one, tiny, addresses, numbers, ends, begin, end):
+    """x <- prox(x, n / (scale moment^(1/2 or 1) + eps)).
+
+    Args:
+        one, tiny: 1 and the least normal number, of the tensors' type.
+        addresses: int64 (K, 2): x, moment. The moment 0: there is none, the step is n.
+        numbers: float64 (K, 5): n l1, 2 n l2, scale, eps, and 1 for the root of the moment, 0 for itself.
+        ends: int64 (K,); begin, end: see above.
+    """
+    zero, first = one - one, 0
+    for k in range(ends.shape[0]):
+        low, high = max(begin, first), min(end, ends[k])
+        if low < high:
+            c, n, o = numbers[k], high - low, low - first
+            p, v = _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one)
+            a, b = _like(c[0], one), _like(c[1], one)
+            if addresses[k, 1] == 0:
+                _shrink(p, n, a, one + b, zero)
+            else:
+                _threshold(p, v, n, c[4] != 0, _like(c[2], one), _like(c[3], one), tiny, a, b, zero, one)
+        first = ends[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def adam(one, tiny, addresses, numbers, ends, begin, end):
+    """A step of Adam, then the proximal step with n = lr.
+
+    Args:
+        one, tiny, ends, begin, end: as for ``threshold``.
+        addresses: int64 (K, 4): x, gradient, first moment, second moment.
+        numbers: float64 (K, 11): sign of the gradient, weight decay in the gradient, factor on x before the step,
+            1 - beta1, beta2, 1 - beta2, lr/(1 - beta1^t), (1 - beta2^t)^(-1/2), eps, n l1, 2 n l2.
+    """
+    zero, first = one - one, 0
+    for k in range(ends.shape[0]):
+        low, high = max(begin, first), min(end, ends[k])
+        if low < high:
+            c, o = numbers[k], low - first
+            _adam(
+                _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one),
+                _at(addresses[k, 2], o, one), _at(addresses[k, 3], o, one), high - low,
+                _like(c[0], one), _like(c[1], one), _like(c[2], one), _like(c[3], one),
+                _like(c[4], one), _like(c[5], one), _like(c[6], one), _like(c[7], one),
+                _like(c[8], one), tiny, _like(c[9], one), _like(c[10], one), zero, one,
+            )  # fmt: skip
+        first = ends[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sgd(one, tiny, addresses, numbers, ends, begin, end):
+    """A step of SGD, then the proximal step with a number as its step.
+
+    Args:
+        one, tiny, ends, begin, end: as for ``threshold``.
+        addresses: int64 (K, 3): x, gradient, momentum buffer; 0 for none.
+        numbers: float64 (K, 8): sign of the gradient, weight decay, lr, momentum and 1 - dampening of this step,
+            Nesterov's momentum (0: plain), s l1, 2 s l2.
+    """
+    zero, first = one - one, 0
+    for k in range(ends.shape[0]):
+        low, high = max(begin, first), min(end, ends[k])
+        if low < high:
+            c, o = numbers[k], low - first
+            _sgd(
+                _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one), _at(addresses[k, 2], o, one),
+                high - low, _like(c[0], one), _like(c[1], one), _like(c[2], one), _like(c[3], one),
+                _like(c[4], one), _like(c[5], one), addresses[k, 2] != 0, _like(c[6], one),
+                one + _like(c[7], one), zero,
+            )  # fmt: skip
+        first = ends[k]

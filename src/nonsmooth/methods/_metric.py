@@ -1,0 +1,258 @@
+"""The effective step of a torch optimiser: the diagonal metric in which a penalty must be applied after it.
+
+An optimiser's update is x <- x - s * d, where d tends to the gradient g when g is constant and s is a number or
+one number an entry. The step s is what a proximal operator must be given: only then is a point that does not
+move, x = prox_s(x - s g), one where 0 is in g + the subdifferential of the penalty, for the strength that was
+asked for. With momentum the gradient arrives in instalments, and s counts all of them: a buffer
+b <- m b + (1 - d) g that has settled is (1 - d)/(1 - m) g.
+
+    SGD                        lr;  lr (1 - dampening)/(1 - momentum);  Nesterov lr/(1 - momentum)
+    Adam, AdamW, AMSGrad       lr / (sqrt(v / (1 - beta2^t)) + eps), v the (largest) second moment; m is unbiased
+    NAdam                      the same times what of the gradient its two terms let through
+    RAdam                      lr * rectification / (sqrt(v) + eps); lr while the variance is unreliable
+    Adamax                     lr / u, u the decaying largest |g|
+    RMSprop                    lr / ((1 - momentum)(sqrt(v) + eps)), v centred or not
+    Adagrad                    lr / ((1 + (t - 1) lr_decay)(sqrt(sum g^2) + eps))
+    Adadelta                   lr sqrt(D + eps)/sqrt(v + eps), D the squared moves before this step
+
+Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured neural networks", analyse the
+proximal step in such a metric. Only what the optimiser itself keeps in its state is read: no extra memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from nonsmooth.errors import InputError
+
+__all__ = ["Metric", "check_metric", "effective_step", "register_metric"]
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """This rank's part of a sharded tensor; any other tensor itself."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[attr-defined]
+
+
+Number = Any  # a float, or a 0-d tensor where the value lives on an accelerator and must not be waited for
+
+
+@dataclass(frozen=True)
+class Metric:
+    """s = numerator / (scale * sqrt(moment) + eps), kept apart so that one kernel can read the moment itself.
+
+    Args:
+        numerator, scale, eps: numbers, or 0-d tensors on the parameter's device.
+        moment: tensor like the parameter, or None: then s is the numerator, one step for all entries.
+        root: False for numerator / (scale * moment + eps).
+    """
+
+    numerator: Number
+    moment: torch.Tensor | None = None
+    scale: Number = 1.0
+    eps: Number = 0.0
+    root: bool = True
+
+    def step(self) -> Any:
+        """The step: a number, or a tensor like the parameter. Division by a moment of 0 gives the largest
+        finite number, not infinity: a weight without any gradient belongs to the penalty alone."""
+        if self.moment is None:
+            return self.numerator
+        size = self.moment.sqrt() if self.root else self.moment
+        step = self.numerator / (size * self.scale + self.eps)
+        return torch.nan_to_num(step, nan=0.0)
+
+    def unless(self, skipped: torch.Tensor) -> Metric:
+        """The metric with step 0 where ``skipped`` (0-d, on an accelerator) is not 0; nothing waits for it."""
+        return replace(self, numerator=torch.where(skipped > 0, 0.0, self.numerator))
+
+    def local(self) -> Metric:
+        """The part of a sharded metric that lies on this rank."""
+        return replace(self, moment=None if self.moment is None else local(self.moment))
+
+
+Rule = Callable[[Mapping[str, Any], Mapping[str, Any], torch.Tensor], Metric]
+_RULES: dict[type, Rule] = {}
+
+# Why some optimisers have none, and what to do instead.
+_REFUSED = {
+    "LBFGS": "its update mixes all coordinates through a dense curvature estimate; use ProxSGD, or "
+    "ns.methods.Fista on a convex objective",
+    "Muon": "it orthogonalises whole matrices, so no entry has a step of its own; keep the penalised weights in "
+    "an AdamW or ProxAdam of their own",
+    "Rprop": "it uses the gradient's sign only and enlarges its steps while the sign stays, as it does for ever "
+    "at a penalised solution; use SGD or Adam",
+    "Adafactor": "it clips each update by the norm of the whole tensor; use AdamW or ProxAdam for the penalised "
+    "weights",
+    "SparseAdam": "it moves only the rows that had a gradient; use Adam, or ProxSGD, on the penalised weights",
+    "ASGD": "its result is an average of the iterates, which has no exact zeros; use SGD",
+    "Lion": "it uses the sign of its momentum only; use AdamW or ProxAdam",
+}
+
+
+def register_metric(kind: type) -> Callable[[Rule], Rule]:
+    """Teach ``attach`` the effective step of another optimiser; subclasses inherit it.
+
+    Args:
+        kind: the optimiser's class.
+
+    Returns:
+        A decorator for ``rule(group, state, parameter) -> Metric``, called right after a step, with the
+        parameter group's options and the optimiser's state of that parameter.
+
+    >>> import torch
+    >>> class SignMomentumFree(torch.optim.SGD): ...
+    >>> @register_metric(SignMomentumFree)
+    ... def _(group, state, parameter):
+    ...     return Metric(group["lr"])
+    """
+
+    def keep(rule: Rule) -> Rule:
+        _RULES[kind] = rule
+        return rule
+
+    return keep
+
+
+def _rule(optimizer: torch.optim.Optimizer) -> Rule:
+    names = [kind.__name__ for kind in type(optimizer).__mro__]
+    for kind, name in zip(type(optimizer).__mro__, names, strict=True):
+        if kind in _RULES:
+            return _RULES[kind]
+        if name in _REFUSED:
+            raise InputError(f"{names[0]} has no proximal step: {_REFUSED[name]}")
+    raise InputError(
+        f"{names[0]} is not known to have a diagonal metric: register its effective step with "
+        "@ns.register_metric, or use one of " + ", ".join(sorted(kind.__name__ for kind in _RULES))
+    )
+
+
+def check_metric(optimizer: torch.optim.Optimizer) -> None:
+    """Raise InputError, in words, for an optimiser that has no diagonal metric or settings that break it."""
+    _rule(optimizer)
+    for group in optimizer.param_groups:
+        if group.get("differentiable"):
+            raise InputError("differentiable=True is not allowed; a penalty is applied outside autograd")
+        momentum = group.get("momentum", 0.0)
+        if isinstance(momentum, float | int) and not 0 <= momentum < 1:
+            raise InputError(
+                f"momentum = {momentum} is not allowed; with momentum >= 1 the effective step is not finite, "
+                "give a number in [0, 1)"
+            )
+
+
+def effective_step(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    """The metric of the step that ``optimizer`` has just taken on ``parameter``.
+
+    Raises:
+        InputError: the optimiser has no diagonal metric, or its class is unknown.
+
+    >>> import torch
+    >>> x = torch.nn.Parameter(torch.ones(2))
+    >>> x.grad = torch.tensor([1.0, -3.0])
+    >>> optimizer = torch.optim.SGD([x], lr=0.1, momentum=0.9)
+    >>> optimizer.step()
+    >>> round(effective_step(optimizer, optimizer.param_groups[0], x).step(), 6)
+    1.0
+    """
+    return _rule(optimizer)(group, optimizer.state[parameter], parameter)
+
+
+def _number(value: Any) -> Number:
+    """A float where the value is at hand; a tensor on an accelerator is left there, unread."""
+    return value.item() if isinstance(value, torch.Tensor) and value.device.type == "cpu" else value
+
+
+def _correction(beta: Any, step: Any) -> Number:
+    """1 - beta^t."""
+    return 1 - _number(beta) ** _number(step)
+
+
+@register_metric(torch.optim.SGD)
+def _sgd(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    # Nesterov moves by g + m b, with b = g/(1 - m) when it has settled: the same 1/(1 - m).
+    return Metric(_number(group["lr"]) * (1 - group["dampening"]) / (1 - group["momentum"]))
+
+
+@register_metric(torch.optim.Adam)
+def _adam(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    moment = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
+    scale = _correction(group["betas"][1], state["step"]) ** -0.5
+    return Metric(_number(group["lr"]), moment, scale, group["eps"])
+
+
+@register_metric(torch.optim.NAdam)
+def _nadam(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    beta1, beta2 = group["betas"]
+    step, product = _number(state["step"]), _number(state["mu_product"])
+    decay = group["momentum_decay"]
+    now = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
+    following = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
+    # lr [(1 - mu_t)/(1 - prod) g + mu_(t+1)/(1 - prod mu_(t+1)) m], with m = (1 - beta1^t) g for a constant g
+    gain = (1 - now) / (1 - product) + following * _correction(beta1, step) / (1 - product * following)
+    return Metric(
+        _number(group["lr"]) * gain, state["exp_avg_sq"], _correction(beta2, step) ** -0.5, group["eps"]
+    )
+
+
+@register_metric(torch.optim.RAdam)
+def _radam(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    lr, beta2, step = _number(group["lr"]), group["betas"][1], _number(state["step"])
+    longest = 2 / (1 - beta2) - 1
+    unbias = _correction(beta2, step)
+    length = longest - 2 * step * beta2**step / unbias
+    squared = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    moment = state["exp_avg_sq"]
+    if isinstance(length, torch.Tensor):  # on an accelerator: both cases, unread
+        reliable = length > 5
+        size = lr * (squared.clamp(min=0) * unbias).sqrt()
+        return Metric(
+            torch.where(reliable, size, lr),
+            moment,
+            torch.where(reliable, 1.0, 0.0),
+            torch.where(reliable, group["eps"], 1.0),
+        )
+    if length <= 5:
+        return Metric(lr)
+    return Metric(lr * (squared * unbias) ** 0.5, moment, 1.0, group["eps"])
+
+
+@register_metric(torch.optim.Adamax)
+def _adamax(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    return Metric(_number(group["lr"]), state["exp_inf"], root=False)
+
+
+@register_metric(torch.optim.RMSprop)
+def _rmsprop(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    moment = state["square_avg"]
+    if group["centered"]:
+        # Rounding can leave a variance just below 0, which torch's own root turns into NaN.
+        moment = moment.addcmul(state["grad_avg"], state["grad_avg"], value=-1).clamp_(min=0)
+    return Metric(_number(group["lr"]) / (1 - group["momentum"]), moment, 1.0, group["eps"])
+
+
+@register_metric(torch.optim.Adagrad)
+def _adagrad(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    rate = _number(group["lr"]) / (1 + (_number(state["step"]) - 1) * group["lr_decay"])
+    return Metric(rate, state["sum"], 1.0, group["eps"])
+
+
+@register_metric(torch.optim.Adadelta)
+def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+    # The state holds D' = rho D + (1 - rho) q (D + eps), q = g^2/(v + eps), with D from before the step: D is
+    # found from D'. The step is lr sqrt((D + eps)/(v + eps)).
+    rho, eps, v = group["rho"], group["eps"], state["square_avg"]
+    gradient = parameter.grad
+    assert gradient is not None
+    if group["weight_decay"] != 0:
+        raise InputError(
+            "Adadelta with weight_decay hides the gradient it used; put the ridge term into ns.ElasticNet"
+        )
+    ratio = (1 - rho) * gradient * gradient / (v + eps)
+    before = ((state["acc_delta"] - ratio * eps) / (rho + ratio)).clamp_(min=0)
+    return Metric(_number(group["lr"]), (v + eps) / (before + eps))
+
+
+# AdamW is torch's subclass of Adam: its decoupled decay shrinks the weight before the step and leaves s alone.

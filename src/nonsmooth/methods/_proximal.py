@@ -1,0 +1,256 @@
+"""What ProxAdam and ProxSGD share: penalties in parameter groups, checkpoints, and the answers of an attachment.
+
+A group's "penalty" is an option like its "lr". In a ``state_dict`` it is a plain dictionary, so that checkpoints
+load with ``weights_only=True``, and in stock Adam or SGD too, which ignore it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nonsmooth.errors import InputError
+from nonsmooth.methods._attach import Term
+from nonsmooth.methods._kernels import addressable, launch, soft_threshold_
+from nonsmooth.methods._metric import Metric, effective_step, local
+from nonsmooth.penalties import ElasticNet
+from nonsmooth.penalties._penalty import Penalty
+
+__all__ = ["Proximal", "check", "strengths"]
+
+
+def check(option: str, words: str, value: Any, allowed: str, good: Callable[[float], bool]) -> None:
+    """Raise InputError, in torch's words, unless a number or a tensor of one entry is finite and good."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise InputError(f"Tensor {option} must be 1-element; its shape is {tuple(value.shape)}")
+        if value.device.type != "cpu":
+            return  # reading it would wait for the device
+        value = value.item()
+    if not (isinstance(value, Real) and math.isfinite(value) and good(float(value))):
+        raise InputError(f"Invalid {words}: {value}; give {option} as a finite number {allowed}")
+
+
+def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
+    """(l1, l2) of a penalty that the kernels know, None for others."""
+    if penalty is None:
+        return 0.0, 0.0
+    if isinstance(penalty, ElasticNet) and penalty.width == 0:
+        l1, l2 = penalty.l1, penalty.l2
+        if isinstance(l1, Real) and isinstance(l2, Real):
+            return float(l1), float(l2)
+    return None
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_plain(each) for each in value)
+    return value is None or isinstance(value, bool | int | float | str | np.number)
+
+
+def _packed(penalty: Penalty | None) -> dict[str, Any] | None:
+    """Its kind and what numbers and words it has; index tables and arrays are left to the program."""
+    if penalty is None:
+        return None
+    fields = {f.name: getattr(penalty, f.name) for f in dataclasses.fields(penalty) if f.init}  # type: ignore[arg-type]
+    plain = {name: value for name, value in fields.items() if _plain(value)}
+    return {
+        "kind": type(penalty).__name__,
+        **{name: value.item() if isinstance(value, np.generic) else value for name, value in plain.items()},
+    }
+
+
+def _unpacked(packed: Any, present: Penalty | None, number: int) -> Penalty | None:
+    kind = packed["kind"] if packed else None
+    own = None if present is None else type(present).__name__
+    if kind != own:
+        raise InputError(
+            f"the checkpoint has the penalty {kind} in parameter group {number}, this optimiser {own}; "
+            "make the optimiser with penalties of the same kinds, then load"
+        )
+    if present is None:
+        return None
+    return dataclasses.replace(present, **{k: v for k, v in packed.items() if k != "kind"})  # type: ignore[type-var]
+
+
+if TYPE_CHECKING:
+    _Base = torch.optim.Optimizer
+else:
+    _Base = object
+
+
+class Proximal(_Base):
+    """Mixed into a torch optimiser; its own ``_step_group`` does a group's step, penalty included.
+
+    It answers like an attachment: ``optimizer``, ``terms``, ``value()``, ``metric_of`` and ``step_of``.
+    """
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def _check_group(group: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """One step: the stock update on the loss, and the penalty's proximal step in its metric.
+
+        Args:
+            closure: evaluates the loss again and returns it.
+
+        Returns:
+            What the closure returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and p.grad.layout is not torch.strided:
+                    raise InputError(
+                        f"{type(self).__name__} does not support sparse gradients: the penalty moves every entry; "
+                        "make the layer with sparse=False"
+                    )
+            self._step_group(group)
+        return loss
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; options that it does not name are the constructor's."""
+        # torch's own constructor fills ``defaults`` without these, and adds the first groups right after.
+        self.defaults.update(self.__dict__.pop("_extra", {}))
+        super().add_param_group(param_group)
+        try:
+            self._check_added(self.param_groups[-1])
+        except InputError:
+            self.param_groups.pop()
+            raise
+
+    def _check_added(self, group: dict[str, Any]) -> None:
+        penalty = group["penalty"]
+        if not (penalty is None or isinstance(penalty, Penalty)):
+            raise InputError(f"penalty = {penalty!r} is not a penalty; give e.g. ns.L1(1e-4), or None")
+        for p in group["params"]:
+            if not p.is_floating_point():
+                raise InputError(
+                    f"a parameter has dtype {p.dtype}; {type(self).__name__} takes real floating-point tensors, "
+                    "give others to an optimiser of their own"
+                )
+            if penalty is not None:
+                penalty.value(p.detach())  # a group structure that does not fit the shape says so now
+        self._check_group(group)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("penalty", None)
+            group.setdefault("compile", False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's, each group's penalty as a dictionary of its numbers."""
+        packed = super().state_dict()
+        for group in packed["param_groups"]:
+            group["penalty"] = _packed(group["penalty"])
+        return packed
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As torch's: the options saved replace the present ones, strengths among them.
+
+        A checkpoint of the stock optimiser loads as well, and leaves the penalties as they are.
+
+        Raises:
+            InputError: a group's penalty is of another kind than the saved one.
+        """
+        saved = [dict(group) for group in state_dict["param_groups"]]
+        for number, (new, own) in enumerate(zip(saved, self.param_groups, strict=False)):
+            if "penalty" in new:
+                new["penalty"] = _unpacked(new["penalty"], own["penalty"], number)
+            else:
+                new["penalty"] = own["penalty"]
+        super().load_state_dict({**state_dict, "param_groups": saved})
+
+    @property
+    def optimizer(self) -> Any:
+        """Itself: an attachment has its optimiser here."""
+        return self
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every penalised parameter with its penalty; named if the optimiser was given names."""
+        found = []
+        for number, group in enumerate(self.param_groups):
+            names = group.get("param_names") or [f"group {number}, {k}" for k in range(len(group["params"]))]
+            if group["penalty"] is not None:
+                found += [Term(n, p, group["penalty"]) for n, p in zip(names, group["params"], strict=True)]
+        return tuple(found)
+
+    def value(self) -> Tensor:
+        """The penalty of all parameters together, a 0-d tensor; not differentiable: it is no part of the loss."""
+        with torch.no_grad():
+            values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
+        return torch.stack(values).sum() if values else torch.zeros(())
+
+    def metric_of(self, parameter: Tensor) -> Metric:
+        """The effective step of a parameter, unevaluated.
+
+        Raises:
+            InputError: the parameter is not the optimiser's, or has not been stepped yet.
+        """
+        for group in self.param_groups:
+            if any(parameter is each for each in group["params"]):
+                if not (self.state.get(parameter) or isinstance(self, torch.optim.SGD)):
+                    raise InputError("no step has been taken on this parameter; call step() first")
+                return effective_step(self, group, parameter)
+        raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
+
+    def step_of(self, parameter: Tensor) -> Any:
+        """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
+        return self.metric_of(parameter).step()
+
+    def _in_one_pass(self, group: dict[str, Any], p: Tensor, *state: Tensor | None) -> bool:
+        """Whether step and penalty go together for this parameter, rather than one after the other."""
+        if torch.compiler.is_compiling() or group.get("amsgrad") or group.get("capturable"):
+            return False
+        if group["compile"]:
+            return True
+        return group["fused"] is not False and not group["foreach"] and addressable(p, *state)
+
+    def _run(
+        self,
+        group: dict[str, Any],
+        name: str,
+        tensors: Sequence[tuple[Tensor, ...]],
+        numbers: Sequence[tuple[float, ...]],
+    ) -> None:
+        """One pass over the tensors (parameter first), and the penalty after it if the pass does not know it."""
+        if group["compile"]:
+            from nonsmooth.methods import _compiled
+
+            _compiled.run(name, tensors, numbers)
+        else:
+            for dtype in {row[0].dtype for row in tensors}:
+                rows = [k for k, row in enumerate(tensors) if row[0].dtype is dtype]
+                launch(name, [tensors[k] for k in rows], [numbers[k] for k in rows])
+        if strengths(group["penalty"]) is None:
+            self._apply_penalty(group, [row[0] for row in tensors])
+
+    def _apply_penalty(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """The proximal step by itself, after a stock step."""
+        penalty = group["penalty"]
+        if penalty is None:
+            return
+        known = strengths(penalty)
+        for p in params:
+            metric = effective_step(self, group, p)
+            if penalty.separable:  # then each rank of a sharded run can do its own entries
+                p, metric = local(p), metric.local()
+            if known is None or torch.compiler.is_compiling() or not soft_threshold_(p, *known, metric):
+                penalty.prox(p, metric.step(), out=p)

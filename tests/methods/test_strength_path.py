@@ -1,0 +1,80 @@
+"""The path of strengths against scikit-learn's, and its rule of thumb."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Lasso
+from torch import nn
+
+import nonsmooth as ns
+from nonsmooth.errors import InputError
+
+
+def _setting(strength: float = 1.0):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 8))
+    y = X[:, 0] - 2 * X[:, 3] + 0.2 * rng.standard_normal(50)
+    data = torch.from_numpy(X), torch.from_numpy(y)
+    w = nn.Parameter(torch.zeros(8, dtype=torch.float64))
+    optimizer = torch.optim.SGD([w], lr=0.3, momentum=0.5)
+    prox = ns.attach(optimizer, ns.L1(strength), params=[("w", w)])
+
+    def loss() -> torch.Tensor:
+        return 0.5 * ((data[0] @ w - data[1]) ** 2).mean()
+
+    def fit() -> None:
+        for _ in range(600):
+            optimizer.zero_grad()
+            loss().backward()
+            optimizer.step()
+
+    return X, y, w, prox, loss, fit
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.01])
+def test_the_path_is_scikit_learns(strength: float) -> None:
+    X, y, _, prox, loss, fit = _setting(strength)
+    loss().backward()
+    prox.factor = 7.0  # put back, and of no influence
+    path = ns.strength_path(prox, fit, points=6, ratio=0.01)
+    assert prox.factor == 7.0
+    largest = np.abs(X.T @ y / 50).max()
+    assert path.points[0].factor * strength == pytest.approx(largest, rel=1e-9)
+    assert path.points[0].nonzeros == 0
+    for point in path.points[1:]:
+        model = Lasso(alpha=point.factor * strength, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(X, y)
+        np.testing.assert_allclose(point.weights["w"], model.coef_, atol=1e-8)
+        assert point.nonzeros == np.count_nonzero(model.coef_)
+    assert "non-zeros" in str(path)
+
+
+def test_the_rule_of_thumb() -> None:
+    _, _, _, prox, _, fit = _setting()
+    scores = iter([(5.0, 0.1), (1.2, 0.5), (1.0, 0.3), (1.1, 0.2)])
+    path = ns.strength_path(prox, fit, factors=[3.0, 1.0, 0.3, 0.1], score=lambda: next(scores))
+    assert path.chosen.factor == 1.0  # 1.2 is within 0.3 of the best, 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"factors": [0.1, 1.0]}, "give decreasing numbers"),
+        ({"factors": [1.0, -1.0]}, "give decreasing numbers"),
+        ({"factors": []}, "give decreasing numbers"),
+        ({"points": 0}, "points = 0"),
+        ({"ratio": 1.0}, "ratio = 1.0"),
+    ],
+)
+def test_bad_paths_in_words(options, words: str) -> None:
+    _, _, _, prox, loss, fit = _setting()
+    loss().backward()
+    with pytest.raises(InputError, match=words):
+        ns.strength_path(prox, fit, **options)
+
+
+def test_without_gradients_or_scores() -> None:
+    _, _, _, prox, _, fit = _setting()
+    with pytest.raises(InputError, match=r"call backward\(\) first"):
+        ns.strength_path(prox, fit)
+    with pytest.raises(InputError, match="no scores"):
+        _ = ns.strength_path(prox, fit, factors=[1.0]).chosen
