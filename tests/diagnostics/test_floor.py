@@ -184,7 +184,7 @@ def test_simulation_and_closed_form_agree():
     exact = floor(factory_of("SGD"), strength=2.0, threshold=1e-3)
     run = floor(factory_of("SGD"), strength=2.0, threshold=1e-3, dtype="float32", steps=3_000)
     assert (exact.how, run.how) == ("closed form", "simulated")
-    # Averages over a two-point orbit are lr * strength / 2 whatever the start, so only 1/c leaves a difference.
+    # An average over a two-point orbit is lr * strength / 2 whatever the start; 1/c, not whole, does the rest.
     assert run.mean_abs == pytest.approx(0.003, rel=1e-6)
     assert exact.mean_abs == pytest.approx(0.003, rel=2e-3)
     low, high = run.below_interval

@@ -1,18 +1,18 @@
 """How stationary a model is for loss + penalty: the distance of 0 to the subdifferential, over a data set.
 
-At a minimum of L + h, L the mean loss (with coupled weight decay) and h the penalty, 0 lies in g + dh(w), g the
-gradient of L. The certificate is how far from that the weights are,
+At a minimum of L + h, L the mean loss (with coupled weight decay) and h the penalty, 0 lies in g + dh(w), g
+the gradient of L. The certificate is how far from that the weights are,
 
     distance          max_i |v_i|                     v the shortest way from -g to dh(w)
     scaled_distance   max_i |w - prox_h(w - s g, s)|  s the optimiser's effective step (a diagonal metric)
 
-both 0 just at a stationary point; for zero weights the first asks only that |g_i| stays within the strength. For
-non-convex penalties dh is the limiting subdifferential.
+both 0 just at a stationary point; for zero weights the first asks only that |g_i| stays within the strength.
+For non-convex penalties dh is the limiting subdifferential.
 
-With part of the data, g_i is known up to r_i = t SE_i, where t is Student's quantile for a joint statement about all
-P coordinates (Bonferroni, 1 - confidence over 2 P). The distance of one coordinate is convex in g_i with slopes
-within +-1, so that over [g_i - r_i, g_i + r_i] it is at least d_i - r_i and at most the larger of the values at
-the two ends: their maxima over i bound the distance.
+With part of the data, g_i is known up to r_i = t SE_i, where t is Student's quantile for a joint statement
+about all P coordinates (Bonferroni, 1 - confidence over 2 P). The distance of one coordinate is convex in
+g_i with slopes within +-1, so that over [g_i - r_i, g_i + r_i] it is at least d_i - r_i and at most the
+larger of the values at the two ends: their maxima over i bound the distance.
 """
 
 from __future__ import annotations
@@ -50,44 +50,47 @@ def certificate(
 ) -> Certificate:
     """How far a model is from stationary for loss + penalty, over a data set. Nothing is changed by the call.
 
-    The model is taken in the mode it is in: call ``model.eval()`` first, or read in the answer's notes what training
-    mode means for it. ``.grad``, buffers and torch's random streams are left as they were.
+    The model is taken in the mode it is in: call ``model.eval()`` first, or read in the answer's notes what
+    training mode means for it. ``.grad``, buffers and torch's random streams are left as they were.
 
     Args:
         model: its parameters that require a gradient are what is certified; with an optimiser, those of its
             parameters, the others counting as constants.
-        loss_fn: the *mean* loss of a batch, a tensor with one entry. One rule: for a batch that is a pair (a tuple or
-            list of two, as data loaders give) it is called as ``loss_fn(model(x), y)``, as torch's losses are;
-            for any other batch (a dict, three tensors, one) as ``loss_fn(model, batch)``.
-        batches: an iterable of batches, e.g. a data loader; tensors are moved to the model's device. In the mean over
-            the data a batch counts by its number of samples, so that a short last batch does not weigh more.
-        prox: what ``ns.attach`` returned (or a ``ProxAdam`` or ``ProxSGD``): penalties at their present strength,
-            the metric and the weight decay are the optimiser's. Or, without an optimiser, a penalty (for the
-            weights that ``ns.select_weights`` selects), or pairs or a mapping of a parameter, or its name, to
-            its penalty.
+        loss_fn: the *mean* loss of a batch, a tensor with one entry. One rule: for a batch that is a pair (a
+            tuple or list of two, as data loaders give) it is called as ``loss_fn(model(x), y)``, as torch's
+            losses are; for any other batch (a dict, three tensors, one) as ``loss_fn(model, batch)``.
+        batches: an iterable of batches, e.g. a data loader; tensors are moved to the model's device. In the
+            mean over the data a batch counts by its number of samples, so that a short last batch does not
+            weigh more.
+        prox: what ``ns.attach`` returned (or a ``ProxAdam`` or ``ProxSGD``): penalties at their present
+            strength, the metric and the weight decay are the optimiser's. Or, without an optimiser, a
+            penalty (for the weights that ``ns.select_weights`` selects), or pairs or a mapping of a
+            parameter, or its name, to its penalty.
         max_batches: use at most this many of the batches, the first ones: then ``interval`` says where the
-            distance over all data lies. They must be a random sample, as a shuffled loader gives them. None: all.
+            distance over all data lies. They must be a random sample, as a shuffled loader gives them. None:
+            all.
         confidence: of that interval, in (0, 1).
         size: how much a batch counts, where that is not the length of the first tensor in it: for a mean over
             tokens, ``lambda batch: batch["mask"].sum()``.
-        convex: a duality gap as well? None: where the problem is known to be convex, that is, for one ``nn.Linear``
-            with a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch, over all data, and
-            a penalty that is a norm or an elastic net (needs SciPy-sized data: they are kept in float64). True: raise
-            where there is none. False: never.
+        convex: a duality gap as well? None: where the problem is known to be convex, that is, for one
+            ``nn.Linear`` with a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of
+            torch, over all data, and a penalty that is a norm or an elastic net. (The data are then kept in
+            float64, up to 2 GiB.) True: raise where there is none. False: never.
 
     Returns:
         A :class:`Certificate`; print it.
 
     Raises:
-        InputError: a loss that is no mean or does not depend on the parameters, no batches, a confidence or a number
-            of batches out of range, a ``prox`` of the wrong kind, ``convex=True`` where it does not hold.
+        InputError: a loss that is no mean or does not depend on the parameters, no batches, a confidence or
+            a number of batches out of range, a ``prox`` of the wrong kind, ``convex=True`` where it does not
+            hold.
 
-    Sources: Bolte and Pauwels, "Conservative set valued fields, automatic differentiation, stochastic gradient methods
-    and deep learning", Math. Program. 188, 2021; Laurent and von Brecht, "The multilinear structure of ReLU
-    networks", ICML 2018; for the gap, Fenchel duality (Rockafellar, Convex Analysis, 1970, section 31).
+    Sources: Bolte and Pauwels, "Conservative set valued fields, automatic differentiation, stochastic
+    gradient methods and deep learning", Math. Program. 188, 2021; Laurent and von Brecht, "The multilinear
+    structure of ReLU networks", ICML 2018; for the gap, Fenchel duality (Rockafellar, Convex Analysis, 1970,
+    section 31).
 
     >>> import torch, nonsmooth as ns
-    >>> from nonsmooth.diagnostics import certificate
     >>> model = torch.nn.Linear(2, 1, bias=False).double()
     >>> model.weight.data[:] = torch.tensor([[2.0, 0.0]])
     >>> x = torch.eye(2).double()
@@ -171,9 +174,7 @@ def _certify(
         if mean.errors is not None:
             ends = _ends(block.penalty, w, g, factor * mean.errors[k].sqrt())
             low, high = _worst(low, ends[0]), _worst(high, ends[1])
-    distance, interval = 0.0, None
-    for row in rows:
-        distance = _worst(distance, row.distance)
+    distance, interval = _worst(*(row.distance for row in rows)), None
     if not mean.partial:
         interval = (distance, distance)
     elif mean.errors is not None:
@@ -184,7 +185,7 @@ def _certify(
     return Certificate(
         distance=distance,
         distance_l2=math.sqrt(sum(row.distance_l2**2 for row in rows)),
-        scaled_distance=max(scaled) if scaled else None,
+        scaled_distance=_worst(*scaled) if scaled else None,
         interval=interval,
         confidence=confidence,
         loss=mean.loss,
@@ -206,9 +207,9 @@ def _certify(
     )
 
 
-def _worst(a: float, b: float) -> float:
-    """The larger; NaN if one is."""
-    return a if math.isnan(a) or a >= b else b
+def _worst(*numbers: float) -> float:
+    """The largest; NaN if one is."""
+    return math.nan if any(map(math.isnan, numbers)) else max(numbers)
 
 
 def _row(
@@ -234,7 +235,8 @@ def _largest(entries: torch.Tensor) -> float:
 
 
 def _distances(penalty: Penalty | None, w: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    """Of each entry where the penalty is a sum over entries; else of the whole, 0-d or as the penalty gives it."""
+    """Of each entry where the penalty is a sum over entries; else of the whole, 0-d or as the penalty gives "
+    "it."""
     if penalty is None:
         return g.abs()
     if penalty.separable:
@@ -245,9 +247,9 @@ def _distances(penalty: Penalty | None, w: torch.Tensor, g: torch.Tensor) -> tor
 def _shortest(penalty: Penalty | None, w: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
     """Absolute entries of the shortest way (Euclidean) from -g to the subdifferential.
 
-    For groups: where an entry is not zero the penalty has a derivative in it. At zeros the way is the limit of
-    (w - prox(w - s g, s))/s for s -> 0, which for a group of zeros is reached at any s, and in a group with
-    other entries up to a relative error s |strength|/||w||, here 1e-8 or less.
+    For groups: where an entry is not zero the penalty has a derivative in it. At zeros the way is the limit
+    of (w - prox(w - s g, s))/s for s -> 0, which for a group of zeros is reached at any s, and in a group
+    with other entries up to a relative error s |strength|/||w||, here 1e-8 or less.
     """
     if penalty is None or penalty.separable or not w.numel():
         return _distances(penalty, w, g)
@@ -295,19 +297,21 @@ def _notes(model: nn.Module, problem: Composite, mean: MeanGradient) -> list[str
     training = {type(m).__name__ for m in model.modules() if m.training and _depends_on_mode(m)}
     if training:
         notes.append(
-            f"The model is in training mode and has {', '.join(sorted(training))}: the loss is that of one draw, or of "
-            "these very batches, and not the mean over the samples that an evaluation gives. model.eval() certifies that."
+            f"The model is in training mode and has {', '.join(sorted(training))}: the loss is that of one "
+            "draw, or of these very batches, and not the mean over the samples that an evaluation gives. "
+            "model.eval() certifies that."
         )
     unused = [block.name for block, idle in zip(problem.blocks, mean.unused, strict=True) if idle]
     if unused:
         notes.append(
-            f"The loss does not depend on {', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}: gradient 0."
+            f"The loss does not depend on {', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}: "
+            "gradient 0."
         )
     odd = {type(b.penalty).__name__ for b in problem.blocks if b.penalty is not None and not b.penalty.convex}
     if odd:
         notes.append(
-            f"{', '.join(sorted(odd))} is not convex: the distance is that to the limiting subdifferential, and 0 says "
-            "stationary, which a minimum is, but a maximum or a saddle may be too."
+            f"{', '.join(sorted(odd))} is not convex: the distance is that to the limiting subdifferential, "
+            "and 0 says stationary, which a minimum is, but a maximum or a saddle may be too."
         )
     return notes
 

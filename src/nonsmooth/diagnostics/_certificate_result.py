@@ -43,17 +43,20 @@ class Certificate:
     With g the gradient of the mean loss (plus coupled weight decay), w the weights and h the penalty:
 
     Attributes:
-        distance: max norm of the shortest way from -g to the (limiting) subdifferential of h at w. 0 is stationary.
+        distance: max norm of the shortest way from -g to the (limiting) subdifferential of h at w. 0 is
+            stationary.
         distance_l2: its Euclidean length, over all parameters.
-        scaled_distance: max norm of w - prox(w - s g), s the optimiser's effective step: how far the next step
-            would move a weight if the gradient were g and the momentum at rest. In units of w, and
+        scaled_distance: max norm of w - prox(w - s g), s the optimiser's effective step: how far the next
+            step would move a weight if the gradient were g and the momentum at rest. In units of w, and
             proportional to the learning rate. None where no step has been taken, or no optimiser is known.
         interval: an interval for ``distance`` over all the data: the number itself twice where all were used;
             None where one batch of several was used, which says nothing of their spread.
         confidence: of the interval.
-        loss, decay, penalty: mean loss, weight decay's share (weight_decay/2 ||w||^2), penalty; see ``objective``.
+        loss, decay, penalty: mean loss, weight decay's share (weight_decay/2 ||w||^2), penalty; see
+            ``objective``.
         objective: what is minimised, their sum (minus the loss where the optimiser maximises it).
-        gap: objective minus a lower bound of its minimum over all weights: only for a convex problem, else None.
+        gap: objective minus a lower bound of its minimum over all weights: only for a convex problem, else
+            None.
         lower_bound: that bound, None likewise. Both in float64, to rounding.
         why_no_gap: in words; "" where there is one.
         samples, total: samples used, and in the data (None where that is not known).
@@ -179,41 +182,45 @@ def _sayings(c: Certificate) -> list[str]:
             "The distance is NaN: a loss, a gradient or a weight is not a number. Nothing is certified.",
         ]
     said.append(
-        f"Gradients were computed in {c.dtype}: a distance below about {c.rounding:.1g} is rounding, not optimisation."
+        f"Gradients were computed in {c.dtype}: a distance below about {c.rounding:.1g} is rounding, not "
+        "optimisation."
     )
     if c.partial:
         said.append(_sampling(c))
     if c.gap is not None:
         said.append(
-            f"The problem is convex: no weights give an objective below {c.lower_bound:.10g}, so this one is within "
-            f"{c.gap:.3g} of the minimum. This bound needs no trust in the optimiser."
+            f"The problem is convex: no weights give an objective below {c.lower_bound:.10g}, so this one is "
+            f"within {c.gap:.3g} of the minimum. This bound needs no trust in the optimiser."
         )
         return said
     said.append(
-        "The distance is that of 0 to g + the penalty's subdifferential, g the gradient that autograd returned. Where "
-        "the loss is continuously differentiable at these weights, 0 means stationary. It does not mean a minimum, "
-        "local or global: saddle points are stationary too, and no gap to the minimum is known here "
-        f"({c.why_no_gap})."
+        "The distance is that of 0 to g + the penalty's subdifferential, g the gradient that autograd "
+        "returned. Where the loss is continuously differentiable at these weights, 0 means stationary. It "
+        "does not mean a minimum, local or global: saddle points are stationary too, and no gap to the "
+        f"minimum is known here ({c.why_no_gap})."
     )
     said.append(
-        "For a network with kinks (ReLU, max pooling, absolute values) autograd's answer is an element of a conservative "
-        "field, which is the gradient at almost all weights but at a kink need not be a subgradient of any kind: torch "
-        "gives relu(w) - relu(-w) = w the slope 0 at w = 0 (Bolte and Pauwels, Math. Program. 188, 2021). So at a "
-        "kink a distance of 0 shows criticality for that field only. And a large one shows little: it is an upper "
-        "bound of the distance to the field, and to the Clarke subdifferential only where the loss is regular there "
-        "and autograd's answer a subgradient. Local minima can lie at kinks: with hinge loss all do, except where "
-        "the loss is flat (Laurent and von Brecht, ICML 2018)."
+        "For a network with kinks (ReLU, max pooling, absolute values) autograd's answer is an element of a "
+        "conservative field, which is the gradient at almost all weights but at a kink need not be a "
+        "subgradient of any kind (Bolte and Pauwels, Math. Program. 188, 2021): torch gives relu(w) - "
+        "relu(-w) = w the slope 0 at w = 0. So at a kink a distance of 0 shows criticality for that field "
+        "only. And a large one shows little: it is an upper bound of the distance to the field, and of that "
+        "to the Clarke subdifferential only where the loss is regular and autograd's answer a subgradient. "
+        "Local minima do lie at kinks: with hinge loss all of a ReLU network, except where the loss is flat "
+        "(Laurent and von Brecht, ICML 2018)."
     )
     if c.kinks:
         said.append(
-            f"{c.kinks:,} of {c.kinks_of:,} inputs of ReLU modules were exactly 0, on the kink: these weights are not "
-            "known to be ones where the loss is differentiable. Units whose weights and bias are all zero are "
-            "there for every sample; torch's slope 0 then says that they never come back, not that they should not."
+            f"{c.kinks:,} of {c.kinks_of:,} inputs of ReLU modules were exactly 0, on the kink: these "
+            "weights are not known to be ones where the loss is differentiable. Units whose weights and bias "
+            "are all zero are there for every sample; torch's slope 0 then says that they never come back, "
+            "not that they should not."
         )
     elif c.kinks_of:
         said.append(
-            f"None of {c.kinks_of:,} inputs of ReLU modules lay on the kink, so these did not hinder the loss from being "
-            "differentiable here (ReLUs called as functions, pooling and others were not watched)."
+            f"None of {c.kinks_of:,} inputs of ReLU modules lay on the kink, so these did not hinder the "
+            "loss from being differentiable here (ReLUs called as functions, pooling and others were not "
+            "watched)."
         )
     return said
 
@@ -224,8 +231,9 @@ def _sampling(c: Certificate) -> str:
             "One batch of several was used: its sampling error is not known. Use at least two (max_batches)."
         )
     return (
-        f"The interval holds jointly for all {c.entries:,} coordinates (Bonferroni), by Student's t with {c.batches - 1} "
-        "degrees of freedom: it takes batches drawn at random (a shuffled loader) whose gradients are about normal, "
-        "and it cannot see what no batch showed (a coordinate without spread in the sample counts as known). "
-        "The single distance is too large on average, as the noise of the gradient adds to it."
+        f"The interval holds jointly for all {c.entries:,} coordinates (Bonferroni), by Student's t with "
+        f"{c.batches - 1} degrees of freedom: it takes batches drawn at random (a shuffled loader) whose "
+        "gradients are about normal, and it cannot see what no batch showed (a coordinate without spread in "
+        "the sample counts as known). The single distance is too large on average, as the noise of the "
+        "gradient adds to it."
     )

@@ -1,9 +1,10 @@
 """Loss + decay + penalty as the optimiser minimises it: each parameter with its penalty and its ridge term.
 
-torch's weight_decay is part of the objective where it is added to the gradient (SGD, Adam, RMSprop, ...): then
-the optimiser minimises loss + weight_decay/2 ||w||^2. AdamW's is not: it shrinks w by lr * weight_decay beside
-the step s, and settles where g + (lr weight_decay/s) w + a subgradient of the penalty = 0, with s = lr/(sqrt(v) +
-eps) at rest: a ridge term whose strength differs from weight to weight and with the gradients' noise.
+torch's weight_decay is part of the objective where it is added to the gradient (SGD, Adam, RMSprop, ...):
+then the optimiser minimises loss + weight_decay/2 ||w||^2. AdamW's is not: it shrinks w by lr * weight_decay
+beside the step s, and settles where g + (lr weight_decay/s) w + a subgradient of the penalty = 0, with s =
+lr/(sqrt(v) + eps) at rest: a ridge term whose strength differs from weight to weight and with the gradients'
+noise.
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """Attributes:
-    blocks: every parameter that is trained.
-    sign: -1 where the optimiser maximises the loss.
-    step_of: the optimiser's effective step of a parameter, or None without an optimiser.
-    notes: what a reader must know of the problem.
+    """What is minimised.
+
+    Attributes:
+        blocks: every parameter that is trained.
+        sign: -1 where the optimiser maximises the loss.
+        step_of: the optimiser's effective step of a parameter, or None without an optimiser.
+        notes: what a reader must know of the problem.
     """
 
     blocks: tuple[Block, ...]
@@ -84,8 +87,8 @@ def composite(model: nn.Module, prox: Any) -> Composite:
                 blocks.append(Block(names.get(parameter, name), parameter, penalty, decay))
     if len(signs) > 1:
         raise InputError(
-            "some parameter groups maximise the loss and some minimise it; a saddle point has no distance here: "
-            "certify each side by an optimiser of its own"
+            "some parameter groups maximise the loss and some minimise it; a saddle point has no distance "
+            "here: certify each side by an optimiser of its own"
         )
     if not blocks:
         raise InputError("no parameter requires a gradient, so nothing is minimised")
@@ -117,8 +120,8 @@ def _terms(model: nn.Module, prox: Any) -> list[tuple[str, torch.Tensor, Penalty
         parameter = named.get(key) if isinstance(key, str) else key
         if len(pair) != 2 or not isinstance(parameter, torch.Tensor) or not isinstance(pair[1], Penalty):
             raise InputError(
-                f"prox holds {pair!r}; give what ns.attach returned, a penalty, or pairs (parameter or its name "
-                "in the model, penalty)"
+                f"prox holds {pair!r}; give what ns.attach returned, a penalty, or pairs (parameter or its "
+                "name in the model, penalty)"
                 if pair != (None,)
                 else f"prox is a {type(prox).__name__}; give what ns.attach returned, a penalty, or pairs "
                 "(parameter or its name in the model, penalty)"
@@ -135,11 +138,11 @@ def _decay(optimizer: Any, group: Mapping[str, Any]) -> tuple[float, str]:
     kind = type(optimizer).__name__
     if group.get("decoupled_weight_decay", False) or isinstance(optimizer, torch.optim.AdamW):
         return 0.0, (
-            f"{kind} shrinks its weights by lr x weight_decay (weight_decay {decay:g}) beside the gradient step. At "
-            "rest g + weight_decay (sqrt(v) + eps) w + a subgradient of the penalty is 0, v its second moment: that "
-            "is no stationary point of loss + penalty, nor of any fixed ridge term. The distance here is that of "
-            "loss + penalty, which this optimiser does not bring to 0. For a ridge term: weight_decay=0 and "
-            "ns.ElasticNet."
+            f"{kind} shrinks its weights by lr x weight_decay (weight_decay {decay:g}) beside the gradient "
+            "step. At rest g + weight_decay (sqrt(v) + eps) w + a subgradient of the penalty is 0, v its "
+            "second moment: that is no stationary point of loss + penalty, nor of any fixed ridge term. The "
+            "distance here is that of loss + penalty, which this optimiser does not bring to 0. For a ridge "
+            "term: weight_decay=0 and ns.ElasticNet."
         )
     if isinstance(optimizer, _COUPLED):
         return decay, ""

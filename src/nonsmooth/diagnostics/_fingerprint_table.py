@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nonsmooth.diagnostics._fingerprint import Fingerprint, answer, exponent, fingerprint, share_words
-from nonsmooth.errors import InputError
+from nonsmooth.diagnostics._floor_population import UnfitError
 from nonsmooth.findings import number
 
 __all__ = ["VARIANTS", "Refused", "fingerprints", "markdown", "stock"]
@@ -119,7 +119,7 @@ def fingerprints(
         told(0, 1)
         try:
             yield fingerprint(factory, progress=told, **options)
-        except InputError as error:
+        except UnfitError as error:
             yield Refused(name, str(error))
 
 

@@ -17,7 +17,7 @@ from nonsmooth.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Factory", "Population", "described", "learning_rate", "shape_for"]
+__all__ = ["Factory", "Population", "UnfitError", "described", "learning_rate", "shape_for"]
 
 Factory = Callable[[list[Any]], Any]
 
@@ -30,6 +30,14 @@ _INSTEAD = (
     "weights under the penalty alone do not stand for those of a model; train the model itself, or use a "
     "penalty with a proximal step"
 )
+
+
+class UnfitError(InputError):
+    """The optimiser has no floor and no fingerprint."""
+
+
+class _CoupledError(UnfitError):
+    """Its weights do not move one by one."""
 
 
 class Population:
@@ -52,7 +60,7 @@ class Population:
         try:
             self.optimizer = factory([self.parameter])
         except Exception as error:
-            raise InputError(
+            raise UnfitError(
                 f"the factory makes no optimiser for a parameter of shape {tuple(starts.shape)}: "
                 f"{_first_line(error)}"
             ) from error
@@ -94,7 +102,7 @@ class Population:
         try:
             self.optimizer.step(self._closure) if self._wants_closure else self.optimizer.step()
         except Exception as error:
-            raise InputError(
+            raise UnfitError(
                 f"{type(self.optimizer).__name__} fails on the penalty's gradient, a dense tensor of "
                 f"strength * sign(w): {_first_line(error)}; give an optimiser or settings that can take it"
             ) from error
@@ -147,10 +155,6 @@ def shape_for(factory: Factory, strength: float, reach: float) -> tuple[int, ...
     # Weights are matrices as often as vectors, and some optimisers treat the two differently.
     _refuse_coupled(factory, (8, 8), (4, 4), strength, reach)
     return ()
-
-
-class _CoupledError(InputError):
-    """The weights do not move one by one."""
 
 
 def _refuse_coupled(

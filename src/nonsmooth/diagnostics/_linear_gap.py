@@ -174,7 +174,8 @@ def _bound(loss: LinearLoss, X: np.ndarray, y: np.ndarray, parts: Sequence[_Part
 
     tried = [0.0, min(1.0, high), high]
     if high > 0:
-        tried.append(float(minimize_scalar(negative, bounds=(0.0, high), method="bounded").x))
+        found: Any = minimize_scalar(negative, bounds=(0.0, high), method="bounded")
+        tried.append(float(found.x))
     return objective, -min(negative(t) for t in tried)
 
 

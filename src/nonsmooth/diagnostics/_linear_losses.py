@@ -121,12 +121,12 @@ class CrossEntropy(LinearLoss):
     def value(self, z: np.ndarray, y: np.ndarray) -> float:
         from scipy.special import logsumexp
 
-        return float(logsumexp(z, axis=1).sum() - (z * y).sum())
+        return float(np.sum(logsumexp(z, axis=1)) - (z * y).sum())
 
     def slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         from scipy.special import softmax
 
-        return softmax(z, axis=1) - y
+        return np.asarray(softmax(z, axis=1)) - y
 
     def conjugate(self, u: np.ndarray, y: np.ndarray) -> float:
         from scipy.special import xlogy

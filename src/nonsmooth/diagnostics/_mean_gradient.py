@@ -83,8 +83,8 @@ def length_of(batch: Any) -> int:
         if isinstance(leaf, torch.Tensor) and leaf.ndim:
             return leaf.shape[0]
     raise InputError(
-        f"a batch of type {type(batch).__name__} holds no tensor whose length could be its number of samples; "
-        "give size=, a function of the batch"
+        f"a batch of type {type(batch).__name__} holds no tensor whose length could be its number of "
+        "samples; give size=, a function of the batch"
     )
 
 
@@ -103,7 +103,7 @@ def mean_gradient(
     spreads = None if max_batches is None else [torch.zeros_like(mean) for mean in means]
     unused = [True] * len(means)
     loss, samples, used, partial = 0.0, 0.0, 0, False
-    largest = torch.zeros(())
+    largest = [torch.zeros((), dtype=mean.dtype, device=mean.device) for mean in means]
     with _nothing_else_touched(model, parameters, batches) as kinks:
         for batch in batches:
             if used == max_batches:
@@ -129,7 +129,7 @@ def mean_gradient(
                 if spreads is not None:
                     spreads[k].addcmul_(off, gradient - means[k], value=count)
                 if gradient.numel():
-                    largest = torch.maximum(largest, gradient.abs().max().cpu())
+                    largest[k] = torch.maximum(largest[k], gradient.abs().max())
     if not used:
         raise InputError("there are no batches; give at least one (an iterator can be used once only)")
     total = _total(batches, size, samples, partial)
@@ -146,8 +146,8 @@ def mean_gradient(
         total=total,
         batches=used,
         partial=partial,
-        largest=float(largest),
-        kinks=(int(kinks[0]), int(kinks[1])),
+        largest=max(float(each) for each in largest),
+        kinks=(sum(int(hits) for hits, _ in kinks), sum(n for _, n in kinks)),
     )
 
 
@@ -170,7 +170,7 @@ def _on_device(batch: Any, parameters: Sequence[torch.Tensor]) -> Any:
 @contextmanager
 def _nothing_else_touched(
     model: nn.Module, parameters: Sequence[torch.Tensor], batches: Any
-) -> Iterator[list[torch.Tensor | int]]:
+) -> Iterator[list[tuple[torch.Tensor, int]]]:
     """Random streams, buffers and the data's own generator come back as they were; counts inputs of ReLUs."""
     buffers = [
         (module, name, buffer, buffer._version, buffer.detach().clone())
@@ -180,11 +180,10 @@ def _nothing_else_touched(
     ]
     generator = getattr(batches, "generator", None)
     state = generator.get_state() if isinstance(generator, torch.Generator) else None
-    kinks: list[torch.Tensor | int] = [0, 0]
+    kinks: list[tuple[torch.Tensor, int]] = []  # read at the end only: nothing waits for a device
 
     def count(module: nn.Module, args: tuple[Any, ...]) -> None:
-        kinks[0] = kinks[0] + (args[0].detach() == 0).sum().cpu()
-        kinks[1] += args[0].numel()
+        kinks.append(((args[0].detach() == 0).sum(), args[0].numel()))
 
     hooks = [m.register_forward_pre_hook(count) for m in model.modules() if isinstance(m, _RELUS)]
     devices = sorted({p.device.index for p in parameters if p.device.type == "cuda"})

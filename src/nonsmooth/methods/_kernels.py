@@ -18,7 +18,7 @@ from torch import Tensor
 from nonsmooth.methods._metric import Metric
 from nonsmooth.methods._workers import share
 
-__all__ = ["addressable", "beside", "launch", "soft_threshold_"]
+__all__ = ["addressable", "alike", "beside", "launch", "soft_threshold_"]
 
 _PLAIN = (Tensor, torch.nn.Parameter)  # subclasses (sharded, fake, quantised tensors) keep their entries elsewhere
 _TYPES = {torch.float32: np.float32, torch.float64: np.float64}
@@ -48,38 +48,35 @@ def _dense(x: Tensor) -> bool:
     return True
 
 
-def addressable(x: Tensor, *others: Tensor | None) -> bool:
-    """Whether the loops can take x and the tensors that go with it: same type, same place of every entry."""
-    if (
-        type(x) not in _PLAIN
-        or x.dtype not in _TYPES
-        or x.device.type != "cpu"
-        or x.layout is not torch.strided
-        or x.is_inference()
-        or x.is_neg()
-        or not _dense(x)
-    ):
-        return False
-    return all(
-        other is None
-        or (
-            type(other) in _PLAIN
-            and other.dtype is x.dtype
-            and other.device.type == "cpu"
-            and other.layout is torch.strided
-            and other.shape == x.shape
-            and other.stride() == x.stride()
-            and not other.is_neg()
-        )
-        for other in others
+def addressable(x: Tensor) -> bool:
+    """Whether the loops can take x."""
+    return (
+        type(x) in _PLAIN
+        and x.dtype in _TYPES
+        and x.is_cpu
+        and x.layout is torch.strided
+        and not x.is_neg()
+        and not x.is_inference()
+        and _dense(x)
+    )
+
+
+def alike(x: Tensor, other: Tensor) -> bool:
+    """Whether a tensor has its entries where an addressable x has its own."""
+    return (
+        type(other) in _PLAIN
+        and other.dtype is x.dtype
+        and other.is_cpu
+        and other.layout is torch.strided
+        and other.shape == x.shape
+        and (other.stride() == x.stride() or x.numel() == 0)
+        and not other.is_neg()
     )
 
 
 def beside(gradient: Tensor, x: Tensor) -> Tensor:
     """The gradient with its entries where those of x are; itself, where it has them there already."""
-    if addressable(x, gradient):
-        return gradient
-    return torch.empty_like(x).copy_(gradient)
+    return gradient if alike(x, gradient) else torch.empty_like(x).copy_(gradient)
 
 
 def launch(
@@ -127,7 +124,7 @@ def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
     step, scale, eps = metric.numerator, metric.scale, metric.eps
     if any(isinstance(each, Tensor) and each.device.type != "cpu" for each in (step, scale, eps)):
         return False
-    if not addressable(p, metric.moment):
+    if not (addressable(p) and (metric.moment is None or alike(p, metric.moment))):
         return False
     n = float(step)
     row = (n * l1, 2 * n * l2, float(scale), float(eps), float(metric.root))

@@ -11,6 +11,7 @@ reads and writes what fused Adam does, so that the penalty costs arithmetic only
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -95,14 +96,15 @@ class ProxAdam(Proximal, torch.optim.Adam):
         largest: list[Tensor] = []
         steps: list[Tensor] = []
         self._init_group(group, params, grads, firsts, seconds, largest, steps)
-        mine = [k for k, p in enumerate(params) if self._in_one_pass(group, p, firsts[k], seconds[k])]
+        mine = self._in_one_pass(group, params, firsts, seconds)
         if mine:
+            numbers = cache(partial(self._numbers, group))  # nearly always all have taken as many steps
             torch._foreach_add_([steps[k] for k in mine], 1)
             self._run(
                 group,
                 "adam",
                 [(params[k], beside(grads[k], params[k]), firsts[k], seconds[k]) for k in mine],
-                [self._numbers(group, steps[k].item()) for k in mine],
+                [numbers(steps[k].item()) for k in mine],
             )
         rest = sorted(set(range(len(params))) - set(mine))
         if rest:

@@ -11,6 +11,7 @@ gradient method of Lions and Mercier (1979), ISTA for L1. As ``attach`` on stock
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -102,9 +103,10 @@ class ProxSGD(Proximal, torch.optim.SGD):
         momentum = group["momentum"] != 0
         if not momentum:
             buffers = [None] * len(params)
-        mine = [k for k, p in enumerate(params) if self._in_one_pass(group, p, buffers[k])]
+        mine = self._in_one_pass(group, params, buffers)
         if mine:
-            numbers = [self._numbers(group, buffers[k] is None) for k in mine]
+            shared = cache(partial(self._numbers, group))
+            numbers = [shared(momentum and buffers[k] is None) for k in mine]
             for k in mine:
                 if momentum and buffers[k] is None:
                     buffers[k] = torch.zeros_like(params[k], memory_format=torch.preserve_format)

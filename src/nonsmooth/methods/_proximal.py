@@ -18,10 +18,10 @@ from torch import Tensor
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._attach import Term
-from nonsmooth.methods._kernels import addressable, launch, soft_threshold_
+from nonsmooth.methods._kernels import addressable, alike, launch, soft_threshold_
 from nonsmooth.methods._metric import Metric, effective_step, local
 from nonsmooth.penalties import ElasticNet
-from nonsmooth.penalties._penalty import Penalty
+from nonsmooth.penalties._penalty import Penalty, is_number
 
 __all__ = ["Proximal", "check", "strengths"]
 
@@ -44,7 +44,7 @@ def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
         return 0.0, 0.0
     if isinstance(penalty, ElasticNet) and penalty.width == 0:
         l1, l2 = penalty.l1, penalty.l2
-        if isinstance(l1, Real) and isinstance(l2, Real):
+        if is_number(l1) and is_number(l2):
             return float(l1), float(l2)
     return None
 
@@ -215,13 +215,20 @@ class Proximal(_Base):
         """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
         return self.metric_of(parameter).step()
 
-    def _in_one_pass(self, group: dict[str, Any], p: Tensor, *state: Tensor | None) -> bool:
-        """Whether step and penalty go together for this parameter, rather than one after the other."""
+    @staticmethod
+    def _in_one_pass(group: dict[str, Any], params: list[Tensor], *states: list[Any]) -> list[int]:
+        """For which parameters (with gradients) step and penalty go together, not one after the other."""
         if torch.compiler.is_compiling() or group.get("amsgrad") or group.get("capturable"):
-            return False
+            return []
         if group["compile"]:
-            return True
-        return group["fused"] is not False and not group["foreach"] and addressable(p, *state)
+            return list(range(len(params)))
+        if group["fused"] is False or group["foreach"]:
+            return []
+        return [
+            k
+            for k, p in enumerate(params)
+            if addressable(p) and all([each[k] is None or alike(p, each[k]) for each in states])
+        ]
 
     def _run(
         self,
@@ -236,9 +243,10 @@ class Proximal(_Base):
 
             _compiled.run(name, tensors, numbers)
         else:
-            for dtype in {row[0].dtype for row in tensors}:
-                rows = [k for k, row in enumerate(tensors) if row[0].dtype is dtype]
-                launch(name, [tensors[k] for k in rows], [numbers[k] for k in rows])
+            dtypes = {row[0].dtype for row in tensors}
+            for dtype in dtypes:
+                chosen = [k for k, row in enumerate(tensors) if row[0].dtype is dtype]
+                launch(name, [tensors[k] for k in chosen], [numbers[k] for k in chosen])
         if strengths(group["penalty"]) is None:
             self._apply_penalty(group, [row[0] for row in tensors])
 

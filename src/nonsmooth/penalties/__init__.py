@@ -1,10 +1,12 @@
 """Non-smooth terms: value, proximal operator, subdifferential, and the strength where all is zero."""
 
 from nonsmooth.penalties._elastic_net import L1, ElasticNet
+from nonsmooth.penalties._group_l1 import GroupL1
 from nonsmooth.penalties._l0 import L0
 from nonsmooth.penalties._log_sum import LogSum
 from nonsmooth.penalties._mcp import MCP
 from nonsmooth.penalties._penalty import Penalty
 from nonsmooth.penalties._scad import SCAD
+from nonsmooth.penalties._sparse_group_l1 import SparseGroupL1
 
-__all__ = ["L0", "L1", "MCP", "SCAD", "ElasticNet", "LogSum", "Penalty"]
+__all__ = ["L0", "L1", "MCP", "SCAD", "ElasticNet", "GroupL1", "LogSum", "Penalty", "SparseGroupL1"]

@@ -16,7 +16,13 @@ from nonsmooth.penalties._penalty import (
     total,
 )
 
-__all__ = ["L1", "ElasticNet"]
+__all__ = ["L1", "ElasticNet", "soft_threshold"]
+
+
+def soft_threshold(xp: Any, x: Any, threshold: Any) -> Any:
+    """sign(x) (|x| - threshold)_+; an infinite threshold gives 0 of infinity too, a NaN stays one."""
+    size = xp.abs(x)
+    return xp.copysign(xp.where(size <= threshold, xp.zeros_like(x), size - threshold), x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +99,10 @@ class ElasticNet(Penalty):
 
         For the twin, u = x / (1 + step (l1/d + 2 l2)) while that lies within [-d, d], else the same formula.
         """
-        l1, l2, size = column(self.l1), column(self.l2), xp.abs(x)
-        threshold, ridge = times(xp, l1, step), 0.0 if self._plain else times(xp, l2, step)
+        threshold = times(xp, column(self.l1), step)
+        ridge = 0.0 if self._plain else times(xp, column(self.l2), step)
         # An infinite ridge takes all to 0, infinity too, which its division would turn to NaN.
-        beyond = pick(xp, ridge == float("inf"), ridge, threshold)
-        soft = xp.copysign(xp.where(size <= beyond, xp.zeros_like(x), size - threshold), x)
+        soft = soft_threshold(xp, x, pick(xp, ridge == float("inf"), ridge, threshold))
         if not self._plain:
             soft = soft / (1 + 2 * ridge)
         if self.width == 0:

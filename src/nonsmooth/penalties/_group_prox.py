@@ -27,27 +27,21 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["group_norms", "group_prox", "peak"]
+__all__ = ["group_norms", "group_prox", "group_unit"]
 
 # How far beyond the bound each evaluation goes, in units of the bound's last gain.
 _BEYOND = (4.0, 4.0, 4.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def peak(xp: Any, a: Any, axes: tuple[int, ...]) -> Any:
-    """The largest of non-negative entries along axes that are kept; 0 where there are none."""
-    empty = any(a.shape[k] == 0 for k in axes)
-    return (xp.sum if empty or not axes else xp.max)(a, axis=axes, keepdims=True)
-
-
-def _unit(xp: Any, a: Any, axes: tuple[int, ...]) -> Any:
-    """The largest entry of each group where it can divide the others, else 1."""
-    top = peak(xp, a, axes)
+def group_unit(xp: Any, a: Any, axes: tuple[int, ...]) -> Any:
+    """The largest entry of each group of non-negative ones where it can divide the others, else 1."""
+    top = xp.max(a, axis=axes, keepdims=True)
     return xp.where((top > 0) & (top < float("inf")), top, xp.ones_like(top))
 
 
 def group_norms(xp: Any, z: Any, axes: tuple[int, ...]) -> Any:
     """Euclidean norms along axes that are kept, computed in units of the largest entry."""
-    unit = _unit(xp, xp.abs(z), axes)
+    unit = group_unit(xp, xp.abs(z), axes)
     scaled = z / unit
     return unit * xp.sqrt(xp.sum(scaled * scaled, axis=axes, keepdims=True))
 
@@ -70,7 +64,7 @@ def _diagonal(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:
     a = xp.abs(z)
     pinned = (threshold == float("inf")) & (a <= float("inf"))
     a = xp.where(pinned, xp.zeros_like(a), a)
-    unit = _unit(xp, a, axes)
+    unit = group_unit(xp, a, axes)
     a, t = a / unit, threshold / unit
     r = _root(xp, a, t, axes)
     return xp.where(pinned | (r <= 0), xp.zeros_like(z), z / (1 + t / r))

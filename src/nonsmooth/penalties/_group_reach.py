@@ -1,10 +1,40 @@
-"""How much must be cut off a group's entries until its norm is small enough.
+"""How much must be cut off the entries of a group until its norm is small enough.
 
-The least d >= 0 with ||(|g| - d)_+|| <= c + k d. With k = 0 it is the distance of g, in the maximum norm, from the
-ball of radius c, the subdifferential of c ||.|| at 0: the nearest point's entries differ by at most d
-just when each |g_i| can be lowered by up to d. With c = 0, d/t for k = (1 - t) w/t is the strength from which a sparse
-group is 0.
+The least d >= 0 with ||(|g| - d)_+|| <= c + k d. With k = 0 it is the distance of g, in the maximum norm, from
+the ball of radius c, which is the subdifferential of c ||.|| at 0: a point of the ball within d of every
+entry exists just when cutting d off each |g_i| (down to 0 at most) leads into the ball. With c = 0 it is
+the strength from which a group of a sparse group penalty is 0 (see there).
 
-F(d) = ||(|g| - d)_+|| - c - k d is convex and decreasing, so that its tangent, which lies below it, has its root
-below d* from any point: Newton's bounds increase to d*, as in ``_group_prox``, with the same evaluations beyond them.
+F(d) = ||(|g| - d)_+|| - c - k d is convex and falls: its tangent lies below it and has its root below d*, so
+Newton's bounds rise to d* from any lower one, such as that of the largest entry alone, (max|g| - c)/(1 + k).
+Measured by hill climbing and on groups of up to 200,000 entries of five laws: 7 evaluations are within 1e-15 of
+max|g|. Twelve are made, always: a test for the end would wait for the device.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+from nonsmooth.penalties._group_prox import group_unit
+
+__all__ = ["group_reach"]
+
+_EVALUATIONS = 12
+
+
+def group_reach(xp: Any, g: Any, radius: Any, growth: Any, axes: tuple[int, ...]) -> Any:
+    """d for each group (along axes that are kept), 0 exactly where ||g|| <= c already."""
+    g = xp.abs(g)
+    unit = group_unit(xp, g, axes)
+    g, c = g / unit, radius / unit
+    bound = (xp.max(g, axis=axes, keepdims=True) - c) / (1 + growth)
+    bound = xp.where(bound <= 0, xp.zeros_like(bound), bound)
+    for _ in range(_EVALUATIONS):
+        rest = xp.where(g <= bound, xp.zeros_like(g), g - bound)
+        norm = xp.sqrt(xp.sum(rest * rest, axis=axes, keepdims=True))
+        slope = (
+            xp.sum(rest, axis=axes, keepdims=True) / xp.where(norm == 0, xp.ones_like(norm), norm) + growth
+        )
+        root = bound + (norm - c - growth * bound) / xp.where(slope == 0, xp.ones_like(slope), slope)
+        bound = xp.where(root > bound, root, bound)
+    return unit * bound

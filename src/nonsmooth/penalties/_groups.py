@@ -45,6 +45,7 @@ class Layout(ABC):
     """Groups of a parameter of any shape that ``check`` accepts; ``batched`` ones take (..., P)."""
 
     batched = False
+    sizes: np.ndarray | None = None  # entries of each group, where they are known without a shape
 
     @abstractmethod
     def check(self, shape: tuple[int, ...]) -> None:
@@ -65,10 +66,6 @@ class Layout(ABC):
     @abstractmethod
     def axes(self, part: Any) -> tuple[int, ...]:
         """Along which axes of a part a group lies."""
-
-    def sizes(self, parts: list[Any]) -> list[Any]:
-        """How many entries a group has: a number, or a table with one for each group of a part."""
-        return [math.prod(part.shape[a] for a in self.axes(part)) for part in parts]
 
     def tables(self, of_groups: np.ndarray) -> list[Table]:
         """One number for each group, as tables for the parts."""
@@ -166,10 +163,11 @@ class Labels(Layout):
     def __init__(self, labels: np.ndarray) -> None:
         self.entries = labels.size
         _, group, size = np.unique(labels, return_inverse=True, return_counts=True)
+        self.sizes = size
         start = np.cumsum(size) - size
         order = np.argsort(group, kind="stable")
         width = 2 ** np.ceil(np.log2(size)).astype(int)
-        self._members, self._picks, self._masks, self._sizes = [], [], [], []
+        self._members, self._picks, self._masks = [], [], []
         place = np.empty(labels.size, dtype=np.int64)
         offset = 0
         for w in np.unique(width):
@@ -181,7 +179,6 @@ class Labels(Layout):
             self._members.append(members)
             self._picks.append(Table(entry.reshape(-1)))
             self._masks.append(Table(mask))
-            self._sizes.append(Table(size[members]))
         self._place = Table(place)
         self._rank = Table(np.argsort(np.concatenate(self._members)))
 
@@ -208,9 +205,6 @@ class Labels(Layout):
 
     def axes(self, part: Any) -> tuple[int, ...]:
         return (part.ndim - 1,)
-
-    def sizes(self, parts: list[Any]) -> list[Any]:
-        return list(self._sizes)
 
     def tables(self, of_groups: np.ndarray) -> list[Table]:
         return [Table(of_groups[members]) for members in self._members]

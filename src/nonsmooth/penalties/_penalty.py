@@ -21,7 +21,18 @@ from array_api_compat import array_namespace, is_numpy_namespace
 
 from nonsmooth.errors import InputError
 
-__all__ = ["Penalty", "check_strength", "column", "is_number", "largest", "pick", "times", "total"]
+__all__ = [
+    "Penalty",
+    "check_strength",
+    "column",
+    "is_number",
+    "largest",
+    "pick",
+    "quiet",
+    "times",
+    "total",
+    "wide",
+]
 
 
 def is_number(value: Any) -> bool:
@@ -71,12 +82,12 @@ def largest(xp: Any, entries: Any) -> Any:
     return xp.max(entries, axis=-1) if entries.shape[-1] else total(xp, entries)
 
 
-def _quiet(xp: Any) -> AbstractContextManager[Any]:
+def quiet(xp: Any) -> AbstractContextManager[Any]:
     """inf - inf, 0/0 and overflow occur in branches that ``where`` discards; torch says nothing of them."""
     return np.errstate(all="ignore") if is_numpy_namespace(xp) else nullcontext()
 
 
-def _wide(xp: Any, x: Any) -> Any:
+def wide(xp: Any, x: Any) -> Any:
     """Half precision as float32: float16 squares of weights below 2^-12 are 0, bfloat16 sums stop growing."""
     return xp.astype(x, xp.float32) if x.dtype.itemsize < 4 else x
 
@@ -102,14 +113,14 @@ class Penalty(ABC):
     def value(self, x: Any) -> Any:
         """The penalty: (..., P) -> (...), or 0-d for a structure. Half precision answers in float32."""
         xp = array_namespace(x)
-        with _quiet(xp):
-            return self._value(xp, _wide(xp, x))
+        with quiet(xp):
+            return self._value(xp, wide(xp, x))
 
     def subgradient(self, x: Any) -> Any:
         """One subgradient, like x: the gradient where there is one, 0 at a kink."""
         xp = array_namespace(x)
-        with _quiet(xp):
-            return xp.astype(self._subgradient(xp, _wide(xp, x)), x.dtype, copy=False)
+        with quiet(xp):
+            return xp.astype(self._subgradient(xp, wide(xp, x)), x.dtype, copy=False)
 
     def prox(self, x: Any, step: Any, out: Any = None) -> Any:
         """argmin_u  penalty(u) + sum_i (u_i - x_i)^2 / (2 step_i).
@@ -134,10 +145,10 @@ class Penalty(ABC):
             step = float(step)
         if out is not None and hasattr(x, "detach"):
             x, step = x.detach(), step if is_number(step) else step.detach()
-        wide = _wide(xp, x)
+        wide = wide(xp, x)
         if not is_number(step):
             step = xp.astype(step, wide.dtype, copy=False)
-        with _quiet(xp):
+        with quiet(xp):
             u = self._prox(xp, wide, step)
         if out is None:
             return xp.astype(u, x.dtype, copy=False)
@@ -157,8 +168,8 @@ class Penalty(ABC):
             The distance in the maximum norm, shaped like ``value``.
         """
         xp = array_namespace(x)
-        with _quiet(xp):
-            return self._distance(xp, _wide(xp, x), _wide(xp, gradient))
+        with quiet(xp):
+            return self._distance(xp, wide(xp, x), wide(xp, gradient))
 
     def support(self, x: Any) -> Any:
         """Which entries are not exactly zero: truth values, like x."""
@@ -167,8 +178,8 @@ class Penalty(ABC):
     def strength_max(self, gradient: Any) -> Any:
         """The least strength for which 0 is stationary, from the smooth part's gradient at 0."""
         xp = array_namespace(gradient)
-        with _quiet(xp):
-            return self._strength_max(xp, _wide(xp, gradient))
+        with quiet(xp):
+            return self._strength_max(xp, wide(xp, gradient))
 
     def scaled(self, factor: Any) -> Self:
         """The same penalty with every strength times ``factor`` (>= 0); what shapes it stays.

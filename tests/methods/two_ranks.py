@@ -1,0 +1,59 @@
+"""One process of a run on several ranks: ``python two_ranks.py KIND PENALTY FILE``, with RANK and WORLD_SIZE set.
+
+Trains the same small network on the same batches whatever the number of ranks: each rank takes its share of a
+batch. Rank 0 writes the final weights to FILE.
+"""
+
+import os
+import sys
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+
+import nonsmooth as ns
+
+STEPS, BATCH = 100, 8
+PENALTIES = {
+    "L1": lambda: ns.L1(0.02),
+    "rows": lambda: ns.GroupL1(0.05),
+    "columns": lambda: ns.GroupL1(0.05, "columns"),
+    "MCP": lambda: ns.MCP(0.02, 3.0),
+}
+
+
+def main(kind: str, penalty: str, file: str) -> None:
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    torch.manual_seed(0)
+    model: nn.Module = nn.Sequential(nn.Linear(6, 10), nn.Tanh(), nn.Linear(10, 4)).double()
+    if kind == "replicated":
+        model = DistributedDataParallel(model)
+    else:
+        mesh = dist.init_device_mesh("cpu", (world,))
+        for layer in (model[0], model[2], model):
+            fully_shard(layer, mesh=mesh)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02, weight_decay=0.0)
+    ns.attach(optimizer, PENALTIES[penalty](), params=model)
+    for k in range(STEPS):
+        random = torch.Generator().manual_seed(k)
+        x = torch.randn(BATCH, 6, generator=random, dtype=torch.float64)
+        y = torch.randint(0, 4, (BATCH,), generator=random)
+        mine = slice(rank * BATCH // world, (rank + 1) * BATCH // world)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x[mine]), y[mine]).backward()
+        optimizer.step()
+    ends = [
+        (p.full_tensor() if isinstance(p, DTensor) else p).detach().clone() for p in model.parameters()
+    ]
+    if rank == 0:
+        torch.save(ends, file)
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
