@@ -66,7 +66,7 @@ def problems() -> dict[str, Problem]:
     scales = rng.permutation(np.geomspace(0.1, 3.0, P))
     X = rng.standard_normal((N, P)) * scales
     truth = np.zeros(P)
-    truth[:10] = rng.choice([-1.0, 1.0], 10) * rng.uniform(1, 3, 10) / scales[:10]  # each moves y alike
+    truth[:9] = rng.choice([-1.0, 1.0], 9) * rng.uniform(1, 3, 9) / scales[:9]  # each moves y alike
     y = X @ truth + 0.1 * rng.standard_normal(N)
     strength = 0.02 * float(np.abs(X.T @ y / N).max())
     options = {"fit_intercept": False, "tol": 1e-14, "max_iter": 100, "max_epochs": 50_000}

@@ -90,6 +90,13 @@ def test_only_the_first_steps_let_an_entry_escape():
     assert max(left[1:]) < 0
 
 
+def test_a_start_drawn_in_in_step_reaches_the_bound_over_the_reals():
+    """|b0| = 0.3 lies among those that end next to 0 at even times, and next to α at odd ones."""
+    even, odd = np.abs(rmsprop_tail(np.full(1, 0.3), 0.1, 0.99, 3000, 2)[0])[::-1]
+    assert 0 < even < 1e-12
+    assert odd >= 0.1 - 1e-15
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_stock_torch_brings_as_many_to_an_exact_zero(dtype, one_thread):
     b = torch.nn.Parameter(torch.tensor(START, dtype=dtype))

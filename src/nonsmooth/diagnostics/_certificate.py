@@ -182,6 +182,8 @@ def _certify(
     scaled = [row.scaled_distance for row in rows if row.scaled_distance is not None]
     penalty = sum(row.penalty_value for row in rows)
     gapless = isinstance(bound, str)
+    # the two are summed in other orders: at the minimum the bound may be the larger by rounding
+    gap, least = (None, None) if gapless else (max(bound[0] - bound[1], 0.0), min(bound))
     return Certificate(
         distance=distance,
         distance_l2=math.sqrt(sum(row.distance_l2**2 for row in rows)),
@@ -192,14 +194,14 @@ def _certify(
         decay=decay,
         penalty=penalty,
         objective=problem.sign * mean.loss + decay + penalty,
-        gap=None if gapless else bound[0] - bound[1],
-        lower_bound=None if gapless else bound[1],
+        gap=gap,
+        lower_bound=least,
         why_no_gap=bound if gapless else "",
         samples=mean.samples,
         total=mean.total,
         batches=mean.batches,
         dtype=", ".join(dict.fromkeys(str(b.parameter.dtype).removeprefix("torch.") for b in problem.blocks)),
-        rounding=max(torch.finfo(b.parameter.dtype).eps for b in problem.blocks) * mean.largest,
+        rounding=10 * max(torch.finfo(b.parameter.dtype).eps for b in problem.blocks) * mean.largest,
         kinks=mean.kinks[0],
         kinks_of=mean.kinks[1],
         rows=tuple(rows),

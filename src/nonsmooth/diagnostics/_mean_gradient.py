@@ -173,7 +173,7 @@ def _nothing_else_touched(
 ) -> Iterator[list[tuple[torch.Tensor, int]]]:
     """Random streams, buffers and the data's own generator come back as they were; counts inputs of ReLUs."""
     buffers = [
-        (module, name, buffer, buffer._version, buffer.detach().clone())
+        (module, name, buffer, buffer.detach().clone())
         for module in model.modules()
         for name, buffer in module._buffers.items()
         if buffer is not None
@@ -194,9 +194,8 @@ def _nothing_else_touched(
         for hook in hooks:
             hook.remove()
         with torch.no_grad():
-            for module, name, buffer, version, copy in buffers:
+            for module, name, buffer, copy in buffers:
                 module._buffers[name] = buffer
-                if buffer._version != version:
-                    buffer.copy_(copy)
+                buffer.copy_(copy)  # always: batch norm's kernels do not count as a new version of it
         if state is not None and isinstance(generator, torch.Generator):
             generator.set_state(state)

@@ -5,7 +5,8 @@
 
 The loss that is differentiated has no penalty term; the penalty acts through its proximal operator, so zeros
 are exact, and because the step is the optimiser's own, the strength that is solved for is the one asked for
-(see ``_metric``). It hangs on the optimiser's post-step hook and keeps no state but a count of steps.
+(see ``_metric``). It hangs on the optimiser's post-step hook and keeps no tensors: a count of steps, and the
+gain of a parameter's momentum buffer, a number.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from torch import nn
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import soft_threshold_
-from nonsmooth.methods._metric import Metric, check_metric, effective_step, local
+from nonsmooth.methods._metric import (
+    Metric,
+    check_metric,
+    effective_step,
+    local,
+    next_gain,
+    settled_gain,
+)
 from nonsmooth.methods._selection import Selection, select_weights
 from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty
@@ -62,13 +70,18 @@ class Attachment:
         self._schedule = schedule
         self._selection = selection
         self._factor = 1.0
+        self._gains: dict[torch.Tensor, float] = {}
+        self._settle(optimizer)  # buffers from before have a past that is not known
         self._listen()
 
     def _listen(self) -> None:
-        self._handle = self.optimizer.register_step_post_hook(self._after_step)
+        self._handles = (
+            self.optimizer.register_step_post_hook(self._after_step),
+            self.optimizer.register_load_state_dict_post_hook(self._settle),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_handle"}
+        return {name: value for name, value in self.__dict__.items() if name != "_handles"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -107,7 +120,7 @@ class Attachment:
             if any(parameter is each for each in group["params"]):
                 if not _stepped(self.optimizer, parameter):
                     raise InputError("no step has been taken on this parameter; call optimizer.step() first")
-                return effective_step(self.optimizer, group, parameter)
+                return effective_step(self.optimizer, group, parameter, self._gains.get(parameter))
         raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
 
     def step_of(self, parameter: torch.Tensor) -> Any:
@@ -116,17 +129,33 @@ class Attachment:
 
     def detach(self) -> None:
         """Stop acting on the optimiser, which goes on as it was; its checkpoints load as before."""
-        self._handle.remove()
+        for handle in self._handles:
+            handle.remove()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs besides the optimiser's state: the count of steps and the factor."""
-        return {"steps": self.steps, "factor": self._factor}
+        """What a resumed run needs besides the optimiser's state, all plain numbers."""
+        return {
+            "steps": self.steps,
+            "factor": self._factor,
+            "gains": [self._gains.get(p) for p in self._penalties],
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``."""
-        if set(state) != {"steps", "factor"}:
-            raise InputError(f"keys {sorted(state)} are not those of an attachment, ['factor', 'steps']")
+        """Go on from a ``state_dict``; load the optimiser's own first.
+
+        Without it a resumed run is right too, but its momentum buffers are taken as settled.
+
+        Raises:
+            InputError: the state of something else, or of other parameters.
+        """
+        if set(state) != {"steps", "factor", "gains"} or len(state["gains"]) != len(self._penalties):
+            raise InputError(
+                f"a state with keys {sorted(state)} is not that of this attachment of {len(self._penalties)} "
+                "parameters; give what its state_dict() returned"
+            )
         self.steps, self.factor = int(state["steps"]), state["factor"]
+        pairs = zip(self._penalties, state["gains"], strict=True)
+        self._gains = {p: gain for p, gain in pairs if gain is not None}
 
     def __str__(self) -> str:
         return self._selection
@@ -150,6 +179,13 @@ class Attachment:
 
         return scaled
 
+    def _settle(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the momentum buffers that are there as settled."""
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                if p in self._penalties and optimizer.state[p].get("momentum_buffer") is not None:
+                    self._gains[p] = settled_gain(group)
+
     @torch.no_grad()
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         # Gradient scaling tells a fused optimiser through this attribute to skip a step, and so this skips it.
@@ -162,8 +198,13 @@ class Attachment:
         for group in optimizer.param_groups:
             for p in group["params"]:
                 entry = self._penalties.get(p)
-                if entry is not None and p.grad is not None:
-                    _proximal_step(p, present(entry[1]), effective_step(optimizer, group, p), skipped)
+                if entry is None or p.grad is None:
+                    continue
+                gain = None
+                if group.get("momentum"):
+                    gain = self._gains[p] = next_gain(group, self._gains.get(p))
+                metric = effective_step(optimizer, group, p, gain)
+                _proximal_step(p, present(entry[1]), metric, skipped)
         self.steps += 1
 
 

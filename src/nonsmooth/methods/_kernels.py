@@ -7,9 +7,9 @@ in any order of its axes (channels_last too), in float32 or float64. Whoever cal
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,14 +18,14 @@ from torch import Tensor
 from nonsmooth.methods._metric import Metric
 from nonsmooth.methods._workers import share
 
-__all__ = ["addressable", "alike", "beside", "launch", "soft_threshold_"]
+__all__ = ["addressable", "alike", "beside", "launch", "Shrinkage", "soft_threshold_", "soft_thresholds_"]
 
 _PLAIN = (Tensor, torch.nn.Parameter)  # subclasses (sharded, fake, quantised tensors) keep their entries elsewhere
 _TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Entries a thread takes at once: enough to hide the handing out, and few enough that a thread which the system
-# holds up does not hold up the others. Fewer entries in all than _ALONE are done before a second thread woke up.
-_PIECE, _ALONE = 1 << 18, 1 << 17
+# Entries below which the work is done before a second thread has woken up; and what a thread takes at most at
+# once, so that one which the system holds up does not hold up the others for long.
+_ALONE, _PIECE = 1 << 17, 1 << 20
 
 
 @cache
@@ -98,11 +98,22 @@ def launch(
     addresses = np.array([[0 if t is None else t.data_ptr() for t in row] for row in tensors], np.int64)
     loop: Callable[..., None] = getattr(_loops(), name)
     fixed = (kind(1), np.finfo(kind).tiny, addresses, np.array(numbers, np.float64), ends)
-    if total <= _ALONE or torch.get_num_threads() == 1:
+    threads = torch.get_num_threads()
+    if total <= _ALONE or threads == 1:
         loop(*fixed, 0, total)
     else:
-        share(lambda begin, end: loop(*fixed, begin, end), total, _PIECE, torch.get_num_threads())
+        piece = min(_PIECE, max(_ALONE, -(-total // (2 * threads))))
+        share(lambda begin, end: loop(*fixed, begin, end), total, piece, threads)
     torch.autograd.graph.increment_version(x)  # else autograd would not notice what happened to x
+
+
+class Shrinkage(NamedTuple):
+    """One parameter's proximal step of l1 ||.||_1 + l2 ||.||^2, strengths >= 0, in the metric."""
+
+    parameter: Tensor
+    l1: float
+    l2: float
+    metric: Metric
 
 
 def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
@@ -121,12 +132,25 @@ def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
     >>> soft_threshold_(x, 1.0, 0.0, Metric(0.5)), x
     (True, tensor([2.5000, 0.0000, 0.5000]))
     """
-    step, scale, eps = metric.numerator, metric.scale, metric.eps
-    if any(isinstance(each, Tensor) and each.device.type != "cpu" for each in (step, scale, eps)):
-        return False
-    if not (addressable(p) and (metric.moment is None or alike(p, metric.moment))):
-        return False
-    n = float(step)
-    row = (n * l1, 2 * n * l2, float(scale), float(eps), float(metric.root))
-    launch("threshold", [(p, metric.moment)], [row])
-    return True
+    return not soft_thresholds_([Shrinkage(p, l1, l2, metric)])
+
+
+def soft_thresholds_(work: Iterable[Shrinkage]) -> list[Shrinkage]:
+    """``soft_threshold_`` of many parameters in one go, on all threads; returns those it could not do."""
+    left = []
+    ready: dict[torch.dtype, tuple[list[Any], list[Any]]] = {}
+    for each in work:
+        p, l1, l2, metric = each
+        step, moment, scale, eps, root = (
+            metric.numerator, metric.moment, metric.scale, metric.eps, metric.root,
+        )  # fmt: skip
+        at_hand = not any([isinstance(number, Tensor) and not number.is_cpu for number in (step, scale, eps)])
+        if at_hand and addressable(p) and (moment is None or alike(p, moment)):
+            tensors, numbers = ready.setdefault(p.dtype, ([], []))
+            tensors.append((p, moment))
+            numbers.append((step * l1, 2 * step * l2, scale, eps, root))
+        else:
+            left.append(each)
+    for tensors, numbers in ready.values():
+        launch("threshold", tensors, numbers)
+    return left

@@ -3,15 +3,16 @@
 An optimiser's update is x <- x - s * d, where d tends to the gradient g when g is constant and s is a number or
 one number an entry. The step s is what a proximal operator must be given: only then is a point that does not
 move, x = prox_s(x - s g), one where 0 is in g + the subdifferential of the penalty, for the strength that was
-asked for. With momentum the gradient arrives in instalments, and s counts all of them: a buffer
-b <- m b + (1 - d) g that has settled is (1 - d)/(1 - m) g.
+asked for. With momentum the gradient arrives in instalments, and s counts all of them: with a constant g the
+buffer b <- m b + (1 - d) g is c g, where the gain c starts at 1 (torch's first buffer is g) and follows
+c <- m c + (1 - d) to (1 - d)/(1 - m). Who follows the steps knows c, also while a schedule moves m.
 
-    SGD                        lr;  lr (1 - dampening)/(1 - momentum);  Nesterov lr/(1 - momentum)
+    SGD                        lr;  with momentum lr c, with Nesterov's lr (1 + momentum c)
     Adam, AdamW, AMSGrad       lr / (sqrt(v / (1 - beta2^t)) + eps), v the (largest) second moment; m is unbiased
     NAdam                      the same times what of the gradient its two terms let through
     RAdam                      lr * rectification / (sqrt(v) + eps); lr while the variance is unreliable
     Adamax                     lr / u, u the decaying largest |g|
-    RMSprop                    lr / ((1 - momentum)(sqrt(v) + eps)), v centred or not
+    RMSprop                    lr / (sqrt(v) + eps), with momentum lr c / (sqrt(v) + eps); v centred or not
     Adagrad                    lr / ((1 + (t - 1) lr_decay)(sqrt(sum g^2) + eps))
     Adadelta                   lr sqrt(D + eps)/sqrt(v + eps), D the squared moves before this step
 
@@ -21,6 +22,7 @@ proximal step in such a metric. Only what the optimiser itself keeps in its stat
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +31,7 @@ import torch
 
 from nonsmooth.errors import InputError
 
-__all__ = ["Metric", "check_metric", "effective_step", "register_metric"]
+__all__ = ["Metric", "check_metric", "effective_step", "local", "next_gain", "register_metric", "settled_gain"]
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This rank's part of a sharded tensor; any other tensor itself."""
@@ -75,6 +77,7 @@ class Metric:
 
 Rule = Callable[[Mapping[str, Any], Mapping[str, Any], torch.Tensor], Metric]
 _RULES: dict[type, Rule] = {}
+_GAIN = "nonsmooth gain"  # the key under which a rule is told the gain, beside what the optimiser keeps
 
 # Why some optimisers have none, and what to do instead.
 _REFUSED = {
@@ -143,8 +146,27 @@ def check_metric(optimizer: torch.optim.Optimizer) -> None:
             )
 
 
-def effective_step(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
+def next_gain(group: Mapping[str, Any], gain: float | None) -> float:
+    """The gain c of a momentum buffer after a step, from that before it (None: there was no buffer)."""
+    return 1.0 if gain is None else group["momentum"] * gain + 1 - group.get("dampening", 0.0)
+
+
+def settled_gain(group: Mapping[str, Any]) -> float:
+    """The gain that a buffer tends to."""
+    return (1 - group.get("dampening", 0.0)) / (1 - group["momentum"])
+
+
+def effective_step(
+    optimizer: torch.optim.Optimizer,
+    group: Mapping[str, Any],
+    parameter: torch.Tensor,
+    gain: float | None = None,
+) -> Metric:
     """The metric of the step that ``optimizer`` has just taken on ``parameter``.
+
+    Args:
+        optimizer, group, parameter: a parameter of that group, which has a gradient.
+        gain: of its momentum buffer, where it is known; None for one that has settled.
 
     Raises:
         InputError: the optimiser has no diagonal metric, or its class is unknown.
@@ -157,7 +179,8 @@ def effective_step(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], p
     >>> round(effective_step(optimizer, optimizer.param_groups[0], x).step(), 6)
     1.0
     """
-    return _rule(optimizer)(group, optimizer.state[parameter], parameter)
+    state = optimizer.state[parameter]
+    return _rule(optimizer)(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
 
 
 def _number(value: Any) -> Number:
@@ -172,8 +195,11 @@ def _correction(beta: Any, step: Any) -> Number:
 
 @register_metric(torch.optim.SGD)
 def _sgd(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
-    # Nesterov moves by g + m b, with b = g/(1 - m) when it has settled: the same 1/(1 - m).
-    return Metric(_number(group["lr"]) * (1 - group["dampening"]) / (1 - group["momentum"]))
+    lr = _number(group["lr"])
+    if group["momentum"] == 0:
+        return Metric(lr)
+    gain = state.get(_GAIN, settled_gain(group))
+    return Metric(lr * (1 + group["momentum"] * gain) if group["nesterov"] else lr * gain)
 
 
 @register_metric(torch.optim.Adam)
@@ -230,7 +256,8 @@ def _rmsprop(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torc
     if group["centered"]:
         # Rounding can leave a variance just below 0, which torch's own root turns into NaN.
         moment = moment.addcmul(state["grad_avg"], state["grad_avg"], value=-1).clamp_(min=0)
-    return Metric(_number(group["lr"]) / (1 - group["momentum"]), moment, 1.0, group["eps"])
+    gain = state.get(_GAIN, settled_gain(group)) if group["momentum"] else 1.0
+    return Metric(_number(group["lr"]) * gain, moment, 1.0, group["eps"])
 
 
 @register_metric(torch.optim.Adagrad)

@@ -11,13 +11,13 @@ reads and writes what fused Adam does, so that the penalty costs arithmetic only
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import adam
 
+from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import beside
 from nonsmooth.methods._proximal import Proximal, check, strengths
 from nonsmooth.penalties._penalty import Penalty
@@ -71,7 +71,10 @@ class ProxAdam(Proximal, torch.optim.Adam):
         capturable: bool = False,
         compile: bool = False,
     ) -> None:
-        self._check_group({"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        self._check_group(
+            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+             "capturable": capturable, "compile": compile}
+        )  # fmt: skip
         self._extra = {"penalty": penalty, "compile": compile}
         super().__init__(
             params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
@@ -87,6 +90,8 @@ class ProxAdam(Proximal, torch.optim.Adam):
         check("weight_decay", "weight_decay value", group["weight_decay"], ">= 0", lambda x: x >= 0)
         for k, beta in enumerate(group["betas"]):
             check("betas", f"beta parameter at index {k}", beta, "in [0, 1)", lambda x: 0 <= x < 1)
+        if group["compile"] and (group["amsgrad"] or group["capturable"]):
+            raise InputError("compile=True does not go with amsgrad or capturable; leave out the one or the other")
 
     def _step_group(self, group: dict[str, Any]) -> None:
         params: list[Tensor] = []
@@ -98,13 +103,14 @@ class ProxAdam(Proximal, torch.optim.Adam):
         self._init_group(group, params, grads, firsts, seconds, largest, steps)
         mine = self._in_one_pass(group, params, firsts, seconds)
         if mine:
-            numbers = cache(partial(self._numbers, group))  # nearly always all have taken as many steps
             torch._foreach_add_([steps[k] for k in mine], 1)
+            counts = [steps[k].item() for k in mine]
+            shared = {taken: self._numbers(group, taken) for taken in set(counts)}
             self._run(
                 group,
                 "adam",
                 [(params[k], beside(grads[k], params[k]), firsts[k], seconds[k]) for k in mine],
-                [numbers(steps[k].item()) for k in mine],
+                [shared[taken] for taken in counts],
             )
         rest = sorted(set(range(len(params))) - set(mine))
         if rest:

@@ -1,17 +1,17 @@
 """SGD with the penalty's proximal step inside: one pass over memory instead of two.
 
     b <- momentum b + (1 - dampening) g      (b <- g at first)
-    x <- prox_s(x - lr b),  s = lr (1 - dampening) / (1 - momentum);  Nesterov moves by g + momentum b
+    c <- momentum c + (1 - dampening)        (c <- 1 at first)
+    x <- prox_s(x - lr b), s = lr c;         Nesterov: x - lr (g + momentum b), s = lr (1 + momentum c)
 
-A buffer that has settled at a constant gradient is (1 - dampening)/(1 - momentum) g: that is the step that the
-penalty must be given, or another strength is solved for (see ``_metric``). Without momentum this is the proximal
-gradient method of Lions and Mercier (1979), ISTA for L1. As ``attach`` on stock SGD, to rounding.
+The gain c, a number a parameter, is what a constant gradient of 1 would have made of the buffer: the penalty is
+given the step that the gradient got, or another strength is solved for (see ``_metric``). Without momentum this
+is the proximal gradient method of Lions and Mercier (1979). As ``attach`` on stock SGD, to rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch.optim import sgd
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import beside
+from nonsmooth.methods._metric import next_gain, settled_gain
 from nonsmooth.methods._proximal import Proximal, check, strengths
 from nonsmooth.penalties._penalty import Penalty
 
@@ -101,40 +102,48 @@ class ProxSGD(Proximal, torch.optim.SGD):
         buffers: list[Tensor | None] = []
         self._init_group(group, params, grads, buffers)
         momentum = group["momentum"] != 0
+        gains = [self._next_gain(group, p) for p in params] if momentum else [1.0] * len(params)
         if not momentum:
             buffers = [None] * len(params)
         mine = self._in_one_pass(group, params, buffers)
         if mine:
-            shared = cache(partial(self._numbers, group))
-            numbers = [shared(momentum and buffers[k] is None) for k in mine]
+            alike = {(gains[k], buffers[k] is None) for k in mine}
+            shared = {each: self._numbers(group, *each) for each in alike}
+            numbers = [shared[gains[k], buffers[k] is None] for k in mine]
             for k in mine:
                 if momentum and buffers[k] is None:
                     buffers[k] = torch.zeros_like(params[k], memory_format=torch.preserve_format)
-            self._run(
-                group, "sgd", [(params[k], beside(grads[k], params[k]), buffers[k]) for k in mine], numbers
-            )
         rest = sorted(set(range(len(params))) - set(mine))
         if rest:
-            found = [buffers[k] for k in rest] if momentum else []
+            found = [buffers[k] for k in rest] if momentum else [None] * len(rest)
             sgd.sgd(
                 [params[k] for k in rest], [grads[k] for k in rest], found,
                 foreach=group["foreach"], fused=group["fused"],
                 weight_decay=group["weight_decay"], momentum=group["momentum"], lr=group["lr"],
                 dampening=group["dampening"], nesterov=group["nesterov"], maximize=group["maximize"],
             )  # fmt: skip
-            for k, buffer in zip(rest, found, strict=False):
+            for k, buffer in zip(rest, found, strict=True):
                 buffers[k] = buffer
         if momentum:
-            for p, buffer in zip(params, buffers, strict=True):
-                self.state[p]["momentum_buffer"] = buffer
+            for p, buffer, gain in zip(params, buffers, gains, strict=True):
+                self.state[p].update(momentum_buffer=buffer, gain=gain)
+        if mine:
+            tensors = [(params[k], beside(grads[k], params[k]), buffers[k]) for k in mine]
+            self._run(group, "sgd", tensors, numbers)
         self._apply_penalty(group, [params[k] for k in rest])
 
+    def _next_gain(self, group: dict[str, Any], p: Tensor) -> float:
+        state = self.state[p]
+        if state.get("momentum_buffer") is None:
+            return next_gain(group, None)
+        return next_gain(group, state.get("gain", settled_gain(group)))  # stock SGD's checkpoint says no gain
+
     @staticmethod
-    def _numbers(group: dict[str, Any], fresh: bool) -> tuple[float, ...]:
+    def _numbers(group: dict[str, Any], gain: float, fresh: bool) -> tuple[float, ...]:
         """What the kernel's entries share, in its order; ``fresh``: the buffer begins with this gradient."""
         lr, momentum, dampening = (float(group[name]) for name in ("lr", "momentum", "dampening"))
         l1, l2 = strengths(group["penalty"]) or (0.0, 0.0)
-        step = lr * (1 - dampening) / (1 - momentum)
+        step = lr * (1 + momentum * gain) if group["nesterov"] else lr * gain
         return (
             -1.0 if group["maximize"] else 1.0,
             float(group["weight_decay"]),

@@ -208,7 +208,7 @@ class Proximal(_Base):
             if any(parameter is each for each in group["params"]):
                 if not (self.state.get(parameter) or isinstance(self, torch.optim.SGD)):
                     raise InputError("no step has been taken on this parameter; call step() first")
-                return effective_step(self, group, parameter)
+                return self._metric(group, parameter)
         raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
 
     def step_of(self, parameter: Tensor) -> Any:
@@ -250,6 +250,10 @@ class Proximal(_Base):
         if strengths(group["penalty"]) is None:
             self._apply_penalty(group, [row[0] for row in tensors])
 
+    def _metric(self, group: dict[str, Any], p: Tensor) -> Metric:
+        # Only a parameter that SGD gave a buffer has a gain.
+        return effective_step(self, group, p, self.state[p].get("gain") if p in self.state else None)
+
     def _apply_penalty(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """The proximal step by itself, after a stock step."""
         penalty = group["penalty"]
@@ -257,7 +261,7 @@ class Proximal(_Base):
             return
         known = strengths(penalty)
         for p in params:
-            metric = effective_step(self, group, p)
+            metric = self._metric(group, p)
             if penalty.separable:  # then each rank of a sharded run can do its own entries
                 p, metric = local(p), metric.local()
             if known is None or torch.compiler.is_compiling() or not soft_threshold_(p, *known, metric):

@@ -22,21 +22,21 @@ class GroupL1(Grouped):
         strength: lambda, a number >= 0.
         groups: which entries form a group.
 
-            - ``"rows"``: one for each index of axis 0 (the output neurons of a linear layer, the filters of a
-              convolution); ``"columns"``: of axis 1 (a linear layer's inputs, a convolution's input channels).
-            - ``"filters"``: as rows, for convolutions only: a parameter of fewer than three axes is refused.
-            - ``("heads", h)``: h equal blocks of axis 0 (the heads of a query, key or value projection).
-            - an integer k: consecutive blocks of k entries of the last axis, for each element of the axes before.
-            - a sequence of integers: a label for each entry of the last axis, likewise; equal labels, one group.
+            - ``"rows"``: one for each index of axis 0 (output neurons of a linear layer, filters of a
+              convolution); ``"columns"``: of axis 1 (a linear layer's inputs, input channels).
+            - ``"filters"``: as rows, for convolutions only: fewer than three axes are refused.
+            - ``("heads", h)``: h equal blocks of axis 0 (heads of a query, key or value projection).
+            - an integer k: consecutive blocks of k entries of the last axis, for each element of a batch.
+            - a sequence of integers: a label for each entry of the last axis; equal labels, one group.
 
-            The first three take one parameter and answer with 0-d values; the last two take (..., P) -> (...).
-        weights: None for 1, "sqrt" for the square root of a group's number of entries (groups of pure noise
-            are then equally likely to enter, whatever their size), or one number >= 0 for each group, in the
+            The first four take one parameter and answer with 0-d values, the others (..., P) -> (...).
+        weights: None for 1, "sqrt" for the square root of a group's number of entries (which makes large
+            groups of noise no likelier to enter than small ones), or a number >= 0 for each group, in the
             order of indices, blocks or sorted labels; 0 leaves a group free.
 
     Raises:
-        InputError: the strength is negative, not finite or an array, the groups or weights are none of the
-            above; when used: the parameter's shape has no such groups, or another number of them than weights.
+        InputError: the strength is negative, not finite or an array, or groups or weights are none of the
+            above; when used, a parameter's shape has no such groups or another number of them.
 
     Source: Yuan and Lin, "Model selection and estimation in regression with grouped variables", J. R. Stat.
     Soc. B 68(1), 2006.

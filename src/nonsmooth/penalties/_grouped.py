@@ -1,8 +1,8 @@
 """Penalties on groups: lambda (a ||x||_1 + b sum_g w_g ||x_g||), of which group L1 is a = 0, b = 1.
 
-Its prox is that of L1 followed by that of the groups' norms, in any diagonal metric S too: let v be the first,
-(x - v)/s in lambda a d|v|, and u the second, (v - u)/s in lambda b w d||u||. An entry of u is 0 or has the sign of
-v's, so d|v| lies in d|u|, and the sum (x - u)/s is in the subdifferential of both together at u.
+The prox is that of L1 followed by that of the groups' norms, in any diagonal metric too: let v be the first,
+(x - v)/s in lambda a d|v|, and u the second, (v - u)/s in lambda b w d||u||. An entry of u is 0 or has the
+sign of v's, so d|v| lies in d|u|, and the sum (x - u)/s is in the subdifferential of both at u.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from nonsmooth.errors import InputError
 from nonsmooth.penalties._elastic_net import soft_threshold
 from nonsmooth.penalties._group_prox import group_norms, group_prox
 from nonsmooth.penalties._group_reach import group_reach
-from nonsmooth.penalties._groups import Layout, Table, layout_of
+from nonsmooth.penalties._groups import Layout, Table, host, layout_of
 from nonsmooth.penalties._penalty import Penalty, check_strength, largest, quiet, times, total, wide
 
 __all__ = ["Grouped"]
 
 
 class Grouped(Penalty):
-    """The formulas; a penalty is a frozen dataclass with ``strength``, ``groups``, ``weights`` and ``_shares``."""
+    """The formulas; a penalty is a frozen dataclass with ``strength``, ``groups`` and ``weights``."""
 
     separable: ClassVar[bool] = False
     convex: ClassVar[bool] = True
@@ -33,6 +33,7 @@ class Grouped(Penalty):
     groups: Any
     weights: Any
     _layout: Layout
+    _count: int | None
     _tables: list[Table] | None
 
     @property
@@ -43,15 +44,18 @@ class Grouped(Penalty):
     def __post_init__(self) -> None:
         if getattr(self.strength, "ndim", 0):
             raise InputError(
-                f"strength = {self.strength} is not allowed for groups; give one number, and weights for groups"
+                f"strength = {self.strength} is not allowed for groups; give a number, and weights"
             )
         check_strength("strength", self.strength)
         layout = layout_of(self.groups)
         weights = _checked_weights(self.weights)
         if isinstance(weights, str):
             weights = None if layout.sizes is None else np.sqrt(layout.sizes)
+        if weights is not None and layout.sizes is not None:
+            _match(weights.size, layout.sizes.size)
         # Set past the freeze: what follows from the arguments is worked out once.
         object.__setattr__(self, "_layout", layout)
+        object.__setattr__(self, "_count", None if weights is None else weights.size)
         object.__setattr__(self, "_tables", None if weights is None else layout.tables(weights))
 
     def norms(self, x: Any) -> Any:
@@ -66,6 +70,8 @@ class Grouped(Penalty):
 
     def _split(self, xp: Any, x: Any) -> list[Any]:
         self._layout.check(x.shape)
+        if self._count is not None:
+            _match(self._count, self._layout.count(x.shape))
         return self._layout.split(xp, x)
 
     def _weights(self, xp: Any, parts: list[Any]) -> list[Any]:
@@ -146,7 +152,7 @@ class Grouped(Penalty):
         return largest(xp, self._layout.collect(xp, distances))
 
     def _strength_max(self, xp: Any, gradient: Any) -> Any:
-        """The least lambda with ||(|g| - lambda a)_+|| <= lambda b w in every group, by d = lambda a if a > 0."""
+        """The least lambda with ||(|g| - lambda a)_+|| <= lambda b w in every group: d/a, if a > 0."""
         parts = self._split(xp, gradient)
         if 0 in gradient.shape:
             return self._all(xp, gradient)
@@ -162,11 +168,16 @@ class Grouped(Penalty):
         return largest(xp, self._layout.collect(xp, least))
 
 
+def _match(weights: int, groups: int) -> None:
+    if weights != groups:
+        raise InputError(f"{weights} weights are not allowed for {groups} groups; give one for each")
+
+
 def _checked_weights(weights: Any) -> Any:
     """None, "sqrt", or the weights as a host array."""
     if weights is None or (isinstance(weights, str) and weights == "sqrt"):
         return weights
-    listed = np.asarray(weights.tolist() if hasattr(weights, "tolist") else weights)
+    listed = host(weights)
     if listed.ndim == 1 and listed.dtype.kind in "fiu" and np.all((listed >= 0) & (listed < np.inf)):
         return listed.astype(float)
     raise InputError(

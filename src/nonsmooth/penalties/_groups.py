@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from array_api_compat import device, is_numpy_namespace
 
 from nonsmooth.errors import InputError
 
-__all__ = ["Layout", "Table", "layout_of"]
+__all__ = ["Layout", "Table", "host", "layout_of"]
 
 
 class Table:
@@ -110,8 +110,8 @@ class Heads(Layout):
     def check(self, shape: tuple[int, ...]) -> None:
         if not shape or shape[0] % self.heads:
             raise InputError(
-                f"groups = ('heads', {self.heads}) is not allowed for a parameter of shape {tuple(shape)}; its "
-                "axis 0 must be a multiple of the number of heads"
+                f"groups = ('heads', {self.heads}) is not allowed for a parameter of shape {tuple(shape)}; "
+                "its axis 0 must be a multiple of the number of heads"
             )
 
     def count(self, shape: tuple[int, ...]) -> int:
@@ -122,6 +122,10 @@ class Heads(Layout):
 
     def axes(self, part: Any) -> tuple[int, ...]:
         return tuple(range(1, part.ndim))
+
+
+def _at_last_but_one(of_groups: Any, part: Any) -> Any:
+    return of_groups.reshape([1] * (part.ndim - 2) + [part.shape[-2], 1])
 
 
 class Blocks(Layout):
@@ -135,8 +139,8 @@ class Blocks(Layout):
     def check(self, shape: tuple[int, ...]) -> None:
         if not shape or shape[-1] % self.length:
             raise InputError(
-                f"groups = {self.length} is not allowed for a parameter of shape {tuple(shape)}; its last axis "
-                "must be a multiple of the block's length (or give a label for each entry)"
+                f"groups = {self.length} is not allowed for a parameter of shape {tuple(shape)}; its last "
+                "axis must be a multiple of the block's length (or give a label for each entry)"
             )
 
     def count(self, shape: tuple[int, ...]) -> int:
@@ -149,7 +153,7 @@ class Blocks(Layout):
         return (part.ndim - 1,)
 
     def place(self, of_groups: Any, part: Any) -> Any:
-        return of_groups[:, None]
+        return _at_last_but_one(of_groups, part)
 
     def collect(self, xp: Any, of_parts: list[Any]) -> Any:
         return of_parts[0][..., 0]
@@ -185,8 +189,8 @@ class Labels(Layout):
     def check(self, shape: tuple[int, ...]) -> None:
         if not shape or shape[-1] != self.entries:
             raise InputError(
-                f"groups of {self.entries} labels are not allowed for a parameter of shape {tuple(shape)}; give "
-                "a label for each entry of its last axis"
+                f"groups of {self.entries} labels are not allowed for a parameter of shape {tuple(shape)}; "
+                "give a label for each entry of its last axis"
             )
 
     def count(self, shape: tuple[int, ...]) -> int:
@@ -210,7 +214,7 @@ class Labels(Layout):
         return [Table(of_groups[members]) for members in self._members]
 
     def place(self, of_groups: Any, part: Any) -> Any:
-        return of_groups[:, None]
+        return _at_last_but_one(of_groups, part)
 
     def collect(self, xp: Any, of_parts: list[Any]) -> Any:
         flat = xp.concat([part[..., 0] for part in of_parts], axis=-1)
@@ -224,6 +228,15 @@ _STRUCTURES = {
 }
 
 
+def host(numbers: Any) -> np.ndarray:
+    """A sequence, array or tensor on any device as a NumPy array."""
+    return np.asarray(numbers.tolist() if hasattr(numbers, "tolist") else numbers)
+
+
+def _is_count(number: Any) -> TypeGuard[int]:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= 1
+
+
 def layout_of(groups: Any) -> Layout:
     """The layout that a penalty's argument ``groups`` names.
 
@@ -233,17 +246,15 @@ def layout_of(groups: Any) -> Layout:
     if isinstance(groups, str) and groups in _STRUCTURES:
         return _STRUCTURES[groups]
     if isinstance(groups, tuple) and len(groups) == 2 and groups[0] == "heads":
-        if isinstance(groups[1], int) and groups[1] >= 1:
-            return Heads(groups[1])
-    elif isinstance(groups, int | np.integer) and not isinstance(groups, bool):
-        if groups >= 1:
-            return Blocks(int(groups))
-    elif isinstance(groups, Sequence | np.ndarray) or hasattr(groups, "tolist"):
-        listed = groups.tolist() if hasattr(groups, "tolist") else groups
-        labels = None if isinstance(listed, str) else np.asarray(listed)
-        if labels is not None and labels.ndim == 1 and labels.size and labels.dtype.kind in "iu":
+        if _is_count(groups[1]):
+            return Heads(int(groups[1]))
+    elif _is_count(groups):
+        return Blocks(int(groups))
+    elif hasattr(groups, "tolist") or (isinstance(groups, Sequence) and not isinstance(groups, str)):
+        labels = host(groups)
+        if labels.ndim == 1 and labels.size and labels.dtype.kind in "iu":
             return Labels(labels)
     raise InputError(
-        f"groups = {groups!r} is not allowed; give 'rows', 'columns', 'filters', ('heads', number of heads), a "
-        "block's length >= 1, or an integer label for each entry of the last axis"
+        f"groups = {groups!r} is not allowed; give 'rows', 'columns', 'filters', ('heads', their number), "
+        "a block's length >= 1, or an integer label for each entry of the last axis"
     )

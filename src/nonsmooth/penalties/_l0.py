@@ -19,9 +19,9 @@ class L0(Separable):
     ``prox`` keeps what is larger than sqrt(2 step lambda) and makes the rest 0 (a tie too). At 0 every number
     is a limiting subgradient, so a zero entry is stationary whatever its gradient.
 
-    For the same reason every strength > 0 makes 0 stationary, a local minimiser even, and ``strength_max`` is 0: the
-    least such strength is the limit 0 and says nothing about a path. What does is the step: proximal steps s
-    from 0 stay there from strength s max|gradient|^2/2 on.
+    For the same reason every strength > 0 makes 0 stationary, a local minimiser even, and ``strength_max`` is
+    0, their infimum: it says nothing about a path. What does is the step: a proximal step s from 0 stays
+    there from strength s max|gradient|^2/2 on.
 
     Args:
         strength: lambda >= 0: a number, or an array (B,), one a run.
@@ -30,7 +30,7 @@ class L0(Separable):
         InputError: a strength is negative or not finite.
 
     Source: Blumensath and Davies, "Iterative thresholding for sparse approximations", J. Fourier Anal. Appl.
-    14, 2008; the subdifferential: Le, "Generalized subdifferentials of the rank function", Optim. Lett. 7, 2013.
+    14, 2008.
 
     >>> import numpy as np
     >>> L0(0.5).prox(np.array([0.9, -1.1, 1.0]), 1.0)

@@ -56,10 +56,10 @@ class LogSum(Separable):
     def _shrink(self, xp: Any, a: Any, step: Any) -> Any:
         """Stationary points u > 0 of t log(1 + u/epsilon) + (u - a)^2/2, t = step lambda, solve a quadratic.
 
-        t/(epsilon + u) + u = a: u = (a - epsilon +- R)/2 with R^2 = (a + epsilon)^2 - 4 t, the larger a minimum.
-        As a - u = ((a + epsilon) - R)/2 = 2 t/((a + epsilon) + R), t = 0 gives u = a to the last bit, and no
-        square overflows. Where the slope at 0 is negative (t < a epsilon) it is the only minimum; else 0 is one
-        as well, and the lower of the two counts.
+        From t/(epsilon + u) + u = a: u = (a - epsilon +- R)/2, R^2 = (a + epsilon)^2 - 4 t, the larger one a
+        minimum. As a - u = ((a + epsilon) - R)/2 = 2 t/((a + epsilon) + R), t = 0 gives u = a to the last
+        bit. Where the slope at 0 is negative (t < a epsilon) it is the only minimum; else 0 is one as well,
+        and the lower of the two counts.
         """
         epsilon, t = self.epsilon, times(xp, column(self.strength), step)
         root, far = 2 * t**0.5, a + epsilon

@@ -29,7 +29,8 @@ class MCP(Separable):
     Raises:
         InputError: a strength is negative or not finite, or gamma is not a finite number > 0.
 
-    Source: Zhang, "Nearly unbiased variable selection under minimax concave penalty", Ann. Statist. 38(2), 2010.
+    Source: Zhang, "Nearly unbiased variable selection under minimax concave penalty", Ann. Statist. 38(2),
+    2010.
 
     >>> import numpy as np
     >>> MCP(1.0, gamma=2.0).prox(np.array([0.4, -1.0, 3.0]), 0.5)
@@ -58,10 +59,10 @@ class MCP(Separable):
         return self.strength
 
     def _shrink(self, xp: Any, a: Any, step: Any) -> Any:
-        """Where step < gamma, step p(u) + (u - a)^2/2 is strictly convex: u (1 - step/gamma) = a - step lambda.
+        """Below step = gamma the sum is strictly convex, and u (1 - step/gamma) = a - step lambda.
 
         That line meets u = a at gamma lambda, the end of the parabola. From step = gamma on, the sum is
-        concave between 0 and gamma lambda, so only u = 0, at a^2/2, and u = a, at step gamma lambda^2/2, are left.
+        concave from 0 to gamma lambda: only u = 0, at a^2/2, and u = a, at step gamma lambda^2/2, are left.
         """
         if is_number(step):
             return self._firm(xp, a, step) if step < self.gamma else self._hard(xp, a, step)

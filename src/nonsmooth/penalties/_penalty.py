@@ -145,11 +145,11 @@ class Penalty(ABC):
             step = float(step)
         if out is not None and hasattr(x, "detach"):
             x, step = x.detach(), step if is_number(step) else step.detach()
-        wide = wide(xp, x)
+        point = wide(xp, x)
         if not is_number(step):
-            step = xp.astype(step, wide.dtype, copy=False)
+            step = xp.astype(step, point.dtype, copy=False)
         with quiet(xp):
-            u = self._prox(xp, wide, step)
+            u = self._prox(xp, point, step)
         if out is None:
             return xp.astype(u, x.dtype, copy=False)
         (out.detach() if hasattr(out, "detach") else out)[...] = u

@@ -18,8 +18,9 @@ class SCAD(Separable):
     """The smoothly clipped absolute deviation penalty, of slope lambda up to lambda, 0 from a lambda on.
 
     In between the slope falls linearly, (a lambda - |x|)/(a - 1); the value is lambda |x| first and
-    (a + 1) lambda^2/2 last. ``prox`` is the global minimiser for every step, of two the smaller. ``strength_max`` is
-    the gradient's largest entry, as for L1: from there on 0 is stationary (other stationary points may remain).
+    (a + 1) lambda^2/2 last. ``prox`` is the global minimiser for every step, of two the smaller.
+    ``strength_max`` is the gradient's largest entry, as for L1: from there on 0 is stationary (other
+    stationary points may remain).
 
     Args:
         strength: lambda >= 0: a number, or an array (B,), one a run.
@@ -60,16 +61,17 @@ class SCAD(Separable):
         return self.strength
 
     def _shrink(self, xp: Any, a: Any, step: Any) -> Any:
-        """Where step < a - 1 the sum is strictly convex, its stationary points lie on three lines.
+        """With A for the penalty's a: below step = A - 1 the sum is strictly convex.
 
-        u = a - step lambda up to lambda, ((A - 1) a - A step lambda)/(A - 1 - step) up to A lambda, u = a
-        beyond. They rise with slope 1, more than 1, and 1 and meet in that order, at a = (1 + step) lambda and
-        a = A lambda: u is the larger of the first two, at most a.
+        Its stationary points lie on three lines: u = a - step lambda up to lambda, then
+        ((A - 1) a - A step lambda)/(A - 1 - step) up to A lambda, then u = a. They rise with slope 1, more
+        than 1, and 1 and meet in that order, at a = (1 + step) lambda and a = A lambda: u is the larger of
+        the first two, at most a.
 
-        From step = A - 1 on, the sum is concave between lambda and A lambda, so what is left is the first
-        line (or 0), reached while a <= (1 + step) lambda, and u = a at step (A + 1) lambda^2/2. On the first line
-        the sum is step lambda a - step^2 lambda^2/2: equal at a = (A + 1 + step) lambda/2, which is on it while
-        step <= A + 1; at 0 it is a^2/2: equal at a = sqrt(step (A + 1)) lambda.
+        From step = A - 1 on, the sum is concave between lambda and A lambda: what is left is the first line
+        (or 0), reached while a <= (1 + step) lambda, and u = a, at step (A + 1) lambda^2/2. The first line's
+        step lambda a - step^2 lambda^2/2 equals that at a = (A + 1 + step) lambda/2, which is on it while
+        step <= A + 1; a^2/2, the sum at 0, does at a = sqrt(step (A + 1)) lambda.
         """
         threshold = times(xp, column(self.strength), step)
         first = xp.where(a <= threshold, xp.zeros_like(a), a - threshold)

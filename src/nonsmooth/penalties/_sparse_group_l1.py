@@ -15,8 +15,8 @@ __all__ = ["SparseGroupL1"]
 class SparseGroupL1(Grouped):
     """lambda (a ||x||_1 + (1 - a) sum_g w_g ||x_g||_2), a = ``l1_ratio``.
 
-    ``prox`` is soft thresholding followed by the prox of the groups' norms. ``strength_max`` is the least lambda,
-    a as it is, with ||(|gradient_g| - lambda a)_+|| <= lambda (1 - a) w_g for every group.
+    ``prox`` is soft thresholding followed by the prox of the groups' norms. ``strength_max`` is the least
+    lambda, for this a, with ||(|gradient_g| - lambda a)_+|| <= lambda (1 - a) w_g for every group.
 
     Args:
         strength: lambda, a number >= 0.
@@ -27,7 +27,8 @@ class SparseGroupL1(Grouped):
     Raises:
         InputError: as for ``GroupL1``, or l1_ratio is not in [0, 1].
 
-    Source: Simon, Friedman, Hastie and Tibshirani, "A sparse-group lasso", J. Comput. Graph. Stat. 22(2), 2013.
+    Source: Simon, Friedman, Hastie and Tibshirani, "A sparse-group lasso", J. Comput. Graph. Stat. 22(2),
+    2013.
 
     >>> import numpy as np
     >>> SparseGroupL1(2.0).prox(np.array([[4.0, 0.5, -5.0], [1.2, 1.1, 0.3]]), 1.0)

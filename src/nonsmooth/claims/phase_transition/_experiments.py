@@ -230,11 +230,13 @@ def _order(vanilla: tuple[np.ndarray, np.ndarray], rmsprop: tuple[np.ndarray, np
 def _bounds(
     vanilla: tuple[np.ndarray, np.ndarray], rmsprop: tuple[np.ndarray, np.ndarray], l1: float
 ) -> dict[str, float]:
-    """The greatest losses over the bounds P α λ1² and P α λ1, and how many runs have a loss of 0."""
+    """Greatest losses over the bounds P α λ1² and P α λ1; how many runs stay below, or have a loss of 0."""
     bound = DIMENSION * STEPSIZE * l1
     return {
         "vanilla_most": float(vanilla[1].max() / (bound * l1)),
         "rmsprop_most": float(rmsprop[1].max() / bound),
+        "vanilla_below": int((vanilla[1] < bound * l1).sum()),
+        "rmsprop_below": int((rmsprop[1] < bound).sum()),
         "vanilla_zero": int((vanilla[0] <= 0).sum()),
         "rmsprop_zero": int((rmsprop[0] <= 0).sum()),
     }

@@ -17,13 +17,14 @@ from nonsmooth.claims.phase_transition._experiments import (
     TEXT,
     TWINS,
 )
-from nonsmooth.claims.phase_transition._theory import captured, expected, orders
+from nonsmooth.claims.phase_transition._theory import captured, ends, expected, orders
 from nonsmooth.findings import Attribution, Finding, Result, Ruling, Share, against_theory, number, share_of
 
 __all__ = ["bounds", "cause_non_differentiable", "order", "order_at", "two_points"]
 
 _Answer = tuple[Ruling, list[Finding]]
 
+_TITLES = {"vanilla": "vanilla", "rmsprop": "RMSProp"}
 _BOUNDS = {0.01: ("0.0001", "0.01"), CAPTION: ("10,000", "100")}
 
 
@@ -98,46 +99,58 @@ def order(rows: Sequence[Row]) -> _Answer:
 
 
 def bounds(rows: Sequence[Row]) -> _Answer:
-    """Do the final losses stay below the printed bounds and above 0?"""
+    """Do the final losses of nearly every start stay below the printed bounds, and above 0?"""
     part = "bounds"
     mine = {l1: _ends(rows, l1) for l1 in _BOUNDS}
     if not all(mine.values()):
         return Ruling(part, Result.NOT_JUDGED, 0, "Not run at both λ1 in all three arithmetics."), []
-    findings, most, zeros = [], 0.0, 0
+    found = ends(STEPSIZE, DECAY)
+    aligned = found.small**DIMENSION + found.large**DIMENSION
+    findings, below, positive, least = [], True, dict.fromkeys(ARITHMETICS, True), (1, 1)
     for l1, printed in _BOUNDS.items():
         for name, bound in zip(("vanilla", "rmsprop"), printed, strict=True):
             greatest = max(r[f"{name}_most"] for r in mine[l1].values())
-            none = sum(r[f"{name}_zero"] for r in mine[l1].values())
-            most, zeros = max(most, greatest), zeros + none
+            stay = {k: share_of(r[f"{name}_below"], r["n"], comparisons=24) for k, r in mine[l1].items()}
+            off = {
+                k: share_of(r["n"] - r[f"{name}_zero"], r["n"], comparisons=24) for k, r in mine[l1].items()
+            }
+            below = below and all(each.interval[0] > 0.9 for each in stay.values())
+            positive = {k: positive[k] and off[k].interval[0] > 0.9 for k in ARITHMETICS}
+            least = min(
+                least, *((each.hits, each.n) for each in off.values()), key=lambda each: each[0] / each[1]
+            )
+            why = f"Greatest loss {number(greatest * float(bound.replace(',', '')))}; last 100 iterations."
+            if name == "rmsprop":
+                why += (
+                    f" Over the reals theory has {aligned:.2%} of starts with all entries drawn to 0 in "
+                    "step: their losses tend to 0 and to the bound in turn."
+                )
             findings.append(
                 Finding(
-                    f"greatest final loss, {'RMSProp' if name == 'rmsprop' else name}, λ1 = {l1:g}",
-                    f"{number(greatest * float(bound.replace(',', '')))}; a loss of 0 in {none} runs",
-                    sum(r["n"] for r in mine[l1].values()),
-                    f"{number(greatest)} of the bound; float64, float32 and reals together. All runs with a "
-                    "loss of 0 are in floating point."
-                    if none and not mine[l1][REALS][f"{name}_zero"]
-                    else f"{number(greatest)} of the bound; float64, float32 and reals together.",
+                    f"starts below the bound, and with no loss of 0: {_TITLES[name]}, λ1 = {l1:g}",
+                    "; ".join(f"{k}: {stay[k].hits} and {off[k].hits} of {stay[k].n}" for k in ARITHMETICS),
+                    min(each.n for each in stay.values()),
+                    why,
                     part,
                     reported=f"two positive values, each less than {bound}",
-                    agrees=greatest < 1 and none == 0,
+                    agrees=all(each.hits == each.n for each in (*stay.values(), *off.values())),
                 )
             )
     n = min(r["n"] for kinds in mine.values() for r in kinds.values())
-    if most < 1 and zeros == 0:
-        return Ruling(
-            part, Result.HOLDS, n, "All final losses are positive and below their bounds."
-        ), findings
-    if most < 1:
-        real = sum(
-            r[f"{m}_zero"] for kinds in mine.values() for m in ("vanilla", "rmsprop") for r in [kinds[REALS]]
+    region = " and ".join(kind for kind in ARITHMETICS if positive[kind])
+    if below and all(positive.values()):
+        why = "In nearly every start all final losses are positive and below their bounds."
+        return Ruling(part, Result.HOLDS, n, why), findings
+    if below:
+        why = (
+            "Nearly every start obeys all four bounds; but RMSProp's loss ends at exactly 0 in many: no more "
+            f"than {least[0]} of {least[1]} stay off it."
         )
-        why = f"All four bounds are obeyed; but {zeros} runs end at a loss of exactly 0."
-        region = "the bounds; positivity over the reals" if real == 0 else "the bounds"
+        region = "the bounds" + (f"; positivity: {region}" if region else "")
         return Ruling(part, Result.IN_PART, n, why, region), findings
-    if zeros == 0:
-        return Ruling(part, Result.IN_PART, n, "Positive, but a bound is reached."), findings
-    return Ruling(part, Result.DIFFERS, n, "A bound is reached, and losses are 0."), findings
+    if all(positive.values()):
+        return Ruling(part, Result.IN_PART, n, "Positive, but many starts reach a bound."), findings
+    return Ruling(part, Result.DIFFERS, n, "Many starts reach a bound, and many have a loss of 0."), findings
 
 
 def two_points(rows: Sequence[Row]) -> _Answer:
