@@ -16,8 +16,9 @@ def _blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), flags=re.S)
 
 
-def test_the_readmes_example_prints_what_its_comments_say() -> None:
-    (code,) = _blocks("README.md")
+@pytest.mark.parametrize("number", range(len(_blocks("README.md"))))
+def test_the_readmes_examples_print_what_their_comments_say(number: int) -> None:
+    code = _blocks("README.md")[number]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})

@@ -148,7 +148,8 @@ def soft_thresholds_(work: Iterable[Shrinkage]) -> list[Shrinkage]:
         if at_hand and addressable(p) and (moment is None or alike(p, moment)):
             tensors, numbers = ready.setdefault(p.dtype, ([], []))
             tensors.append((p, moment))
-            numbers.append((step * l1, 2 * step * l2, scale, eps, root))
+            # An infinite step of no strength is no step: 0 x infinity would be NaN.
+            numbers.append((step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0, scale, eps, root))
         else:
             left.append(each)
     for tensors, numbers in ready.values():

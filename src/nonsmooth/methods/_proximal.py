@@ -99,6 +99,7 @@ class Proximal(_Base):
     def _check_group(group: Mapping[str, Any]) -> None:
         raise NotImplementedError
 
+    @torch._disable_dynamo  # a compiled training step calls this as it is: it is compiled already
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One step: the stock update on the loss, and the penalty's proximal step in its metric.
@@ -218,7 +219,7 @@ class Proximal(_Base):
     @staticmethod
     def _in_one_pass(group: dict[str, Any], params: list[Tensor], *states: list[Any]) -> list[int]:
         """For which parameters (with gradients) step and penalty go together, not one after the other."""
-        if torch.compiler.is_compiling() or group.get("amsgrad") or group.get("capturable"):
+        if group.get("amsgrad") or group.get("capturable"):
             return []
         if group["compile"]:
             return list(range(len(params)))
@@ -264,5 +265,5 @@ class Proximal(_Base):
             metric = self._metric(group, p)
             if penalty.separable:  # then each rank of a sharded run can do its own entries
                 p, metric = local(p), metric.local()
-            if known is None or torch.compiler.is_compiling() or not soft_threshold_(p, *known, metric):
+            if known is None or not soft_threshold_(p, *known, metric):
                 penalty.prox(p, metric.step(), out=p)

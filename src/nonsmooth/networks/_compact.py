@@ -275,6 +275,10 @@ def _pads_with_zeros(consumer: Any) -> bool:
 def _check(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
+    if hasattr(model, "_orig_mod"):
+        raise InputError(
+            "the model is compiled; give the one that went into torch.compile, and compile the answer"
+        )
     for name, module in model.named_modules():
         random = isinstance(module, (*BATCH_NORMS, nn.modules.dropout._DropoutNd))
         if random and module.training:

@@ -57,7 +57,7 @@ def group_prox(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:
 
     An infinite threshold makes its entry 0; an infinite entry leaves the others of its group as they are.
     """
-    if getattr(threshold, "ndim", 0) and any([threshold.shape[a] != 1 for a in axes]):
+    if getattr(threshold, "ndim", 0) and tuple(threshold.shape[a] for a in axes) != (1,) * len(axes):
         return _diagonal(xp, z, threshold, axes)
     norm = group_norms(xp, z, axes)
     # Comparisons are written so that a NaN fails them and falls through to a formula that keeps it.
@@ -79,7 +79,7 @@ def _diagonal(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:
 
 
 def _on_host(xp: Any, a: Any) -> bool:
-    """Whether looking at an entry costs nothing: a NumPy array, a tensor on the CPU that is not being traced."""
+    """Whether looking at an entry costs nothing: in NumPy, and on the CPU unless torch is tracing."""
     if is_numpy_namespace(xp):
         return True
     import torch

@@ -82,7 +82,7 @@ class Grouped(Penalty):
             return [layout.place(table.on(xp, part, part.dtype), part) for table, part in tables]
         if self.weights is None:
             return [1.0] * len(parts)
-        return [math.sqrt(math.prod(part.shape[a] for a in layout.axes(part))) for part in parts]
+        return [math.sqrt(math.prod([part.shape[a] for a in layout.axes(part)])) for part in parts]
 
     def _all(self, xp: Any, entries: Any) -> Any:
         """The sum over all groups' entries, which an empty parameter has too."""

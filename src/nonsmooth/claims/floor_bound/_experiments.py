@@ -51,7 +51,7 @@ _MAP_DIMENSIONS = (1, 2, 3, 5, 10, 30, 100)
 RATIOS = (1.1, 1.5, 2.0, 3.0, 10.0, 100.0)
 _PAIR_PRODUCTS, _PAIR_DIMENSIONS = (0.01, 0.1, 1.0), (2, 10)
 # Numbers of entries at which the map's border is found.
-_BORDER_DIMENSIONS = np.unique(np.round(np.geomspace(3, 100, 30)).astype(int))
+_BORDER_DIMENSIONS = np.unique(np.round(np.geomspace(3, 100, 16)).astype(int))
 # Kinds of schedules: eq. 4's two conditions are that α_t → 0, and that the sum is infinite.
 FADING, STAYING, FINITE = "tends to 0, infinite sum", "stays above 0, infinite sum", "tends to 0, finite sum"
 # Length of the runs with these steps, and the time from which they are held against the step.
@@ -279,7 +279,7 @@ def border(spec: RunSpec) -> list[Row]:
     rows = []
     for dimension in _BORDER_DIMENSIONS.tolist():
         low, high = 1e-2, float(dimension)
-        for _ in range(20):
+        for _ in range(15):
             middle = (low * high) ** 0.5
             low, high = (low, middle) if best_below(dimension, middle) > 0.5 else (middle, high)
         rows.append({"experiment": "border", "P": dimension, "product": (low * high) ** 0.5})
