@@ -40,6 +40,8 @@ lint: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/populations.py
+	$(BIN)/python benchmarks/strength.py
+	$(BIN)/python benchmarks/compact.py
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .hypothesis

@@ -146,3 +146,6 @@ def test_adadelta_with_weight_decay_is_refused() -> None:
     optimizer.step()
     with pytest.raises(InputError, match="Adadelta with weight_decay"):
         effective_step(optimizer, optimizer.param_groups[0], x)
+    optimizer.zero_grad()
+    with pytest.raises(InputError, match=r"ask before zero_grad\(\)"):
+        effective_step(optimizer, optimizer.param_groups[0], x)

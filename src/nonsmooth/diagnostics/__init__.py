@@ -17,19 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nonsmooth.diagnostics._certificate import certificate
-    from nonsmooth.diagnostics._certificate_result import Certificate
+    from nonsmooth.diagnostics._certificate_result import Certificate, CertificateRow
     from nonsmooth.diagnostics._fingerprint import Fingerprint, fingerprint
     from nonsmooth.diagnostics._fingerprint_table import Refused, fingerprints, markdown
     from nonsmooth.diagnostics._floor import floor
     from nonsmooth.diagnostics._floor_result import Floor
-    from nonsmooth.diagnostics._sparsity import Sparsity, sparsity
+    from nonsmooth.diagnostics._sparsity import Sparsity, TensorSparsity, sparsity
 
 _NAMES = {
     "Certificate": "_certificate_result",
+    "CertificateRow": "_certificate_result",
     "Fingerprint": "_fingerprint",
     "Floor": "_floor_result",
     "Refused": "_fingerprint_table",
     "Sparsity": "_sparsity",
+    "TensorSparsity": "_sparsity",
     "certificate": "_certificate",
     "fingerprint": "_fingerprint",
     "fingerprints": "_fingerprint_table",
@@ -40,10 +42,12 @@ _NAMES = {
 
 __all__ = [
     "Certificate",
+    "CertificateRow",
     "Fingerprint",
     "Floor",
     "Refused",
     "Sparsity",
+    "TensorSparsity",
     "certificate",
     "fingerprint",
     "fingerprints",

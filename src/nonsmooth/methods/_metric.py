@@ -272,7 +272,8 @@ def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: tor
     # found from D'. The step is lr sqrt((D + eps)/(v + eps)).
     rho, eps, v = group["rho"], group["eps"], state["square_avg"]
     gradient = parameter.grad
-    assert gradient is not None
+    if gradient is None:
+        raise InputError("Adadelta's step is found from its last gradient, which is gone; ask before zero_grad()")
     if group["weight_decay"] != 0:
         raise InputError(
             "Adadelta with weight_decay hides the gradient it used; put the ridge term into ns.ElasticNet"

@@ -25,8 +25,8 @@ _PAPER = (
     "arXiv 2401.08426",
 )
 _LEAD = (
-    "Each sentence was judged by a rule written down before anything ran, each cause against a control "
-    "experiment. What holds comes first. Where a point rests on a misreading of the paper, the command under "
+    "Each sentence was judged by a rule that is stated with it, each cause against a control experiment. (Rules "
+    "are fixed before a run; some were revised after reviews of earlier ones.) What holds comes first. Where a point rests on a misreading of the paper, the command under "
     "it shows what was run; a correction is welcome."
 )
 _WORDS = {
@@ -181,7 +181,7 @@ def _entries(points: Sequence[Point], numbers: Iterator[int]) -> Iterator[str]:
             yield f"This run was not the plain one: {_plain('; '.join(point.circumstances))}."
         if point.rule:
             twin = f" Control: {_plain(point.twin)}" if point.twin else ""
-            yield f"Rule, written down beforehand: {_plain(point.rule)}{twin}"
+            yield f"Rule: {_plain(point.rule)}{twin}"
         yield f"Run it again: `{point.command}`"
 
 

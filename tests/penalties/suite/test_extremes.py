@@ -33,7 +33,7 @@ def test_no_nan(row: Row, strength: float) -> None:
     penalty = row.make(strength)
     each = np.array([*STEPS, 1.0] * 4).reshape(row.shape)
     for name, x in _points(row.shape).items():
-        for step in (*STEPS, each, each[::-1]):
+        for step in (*STEPS, each, np.flip(each).copy()):
             for u in (penalty.prox(x, step), penalty.prox(torch.tensor(x), _tensor(step)).numpy()):
                 assert not np.isnan(u).any(), (name, step)
                 assert (np.abs(u) <= np.abs(x)).all(), (name, step)
@@ -59,21 +59,17 @@ def test_strength_0_leaves_everything_and_an_infinite_step_nothing(row: Row) -> 
             np.testing.assert_array_equal(u, 0 * np.sign(x), err_msg=name)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-@pytest.mark.parametrize("size", [1e-40, 1e-25, 1e25])
+@pytest.mark.parametrize("row", GROUPED, ids=lambda row: row.name)
+@pytest.mark.parametrize("size", [1e-36, 1e-25, 1e25])
 def test_float32_keeps_its_range(row: Row, size: float) -> None:
-    """Squares of 1e25 and 1e-25 are beyond float32; the penalty's own scale goes along."""
+    """Squares of 1e25 and 1e-25 are beyond float32; norms of such entries are not."""
     x = np.random.default_rng(1).standard_normal(row.shape)
     each = 10 ** np.random.default_rng(2).uniform(-2, 1, row.shape)
-    if row in SEPARABLE:
-        return
     wide, narrow = row.make(0.5 * size), torch.tensor(x * size, dtype=torch.float32)
     for step in (0.7, each):
         u = wide.prox(narrow, step if step is not each else torch.tensor(each))
         expected = row.make(0.5).prox(x, step) * size
-        np.testing.assert_allclose(u.double().numpy(), expected, rtol=2e-5, atol=1e-4 * size + 1e-44)
-    value = float(wide.value(narrow).sum())
-    assert value == pytest.approx(np.sum(row.make(0.5).value(x)) * size * size if False else 0, abs=np.inf)
+        np.testing.assert_allclose(u.double().numpy(), expected, rtol=2e-5, atol=1e-5 * size)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

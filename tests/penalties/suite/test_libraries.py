@@ -146,7 +146,7 @@ def test_no_entry_is_looked_at(row: Row) -> None:
 
 
 def test_tensors_without_entries_do_raise() -> None:
-    with FakeTensorMode(), pytest.raises(Exception, match="data-dependent|item"):
+    with FakeTensorMode(), pytest.raises(Exception, match="data"):
         bool(torch.empty(()) > 0)
 
 
