@@ -1,17 +1,18 @@
-"""The strength means the strength: what stock optimisers with an attached penalty solve, and what peers solve.
+"""The strength means the strength: what an attached penalty solves on stock optimisers, and what peers do.
 
     python benchmarks/strength.py                 (peers' columns: pip install torchao pytorch_optimizer)
 
 Float64, full batch, one thread. Two convex problems, loss 1/(2n) ||Xw - y||^2, n = 200, P = 60 columns whose
-scales differ by a factor of 30, 50 true zeros: LASSO, and group LASSO in 20 groups of 3. Nine optimisers, each
-at a constant step and along a cosine that ends at a hundredth of it. For each: how far 0 is from the
+scales differ by a factor of 30, 50 true zeros: LASSO, and group LASSO in 20 groups of 3. Nine optimisers,
+each at a constant step and along a cosine that ends at a hundredth of it. For each: how far 0 is from the
 subdifferential of loss + penalty *for the strength asked for* (max norm), whether the support is exactly that
-of the exact solution (celer), and the objective's relative gap to it. MCP, which is not convex, is asked for a
-stationary point only. Leaves with 1 where an attached penalty misses: distance <= 1e-12, gap <= 1e-12, support.
+of the exact solution (celer), and the objective's relative gap to it. MCP, which is not convex, is asked for
+a stationary point only. Leaves with 1 where an attached penalty misses: distance <= 1e-12, gap <= 1e-12,
+support.
 
-Peers, at the same optimiser and step: L1 in the loss; soft(w, lr * strength) by hand after each step; torchao's
-prototype pruning optimiser (ProxLasso, element groups); pytorch_optimizer's FTRL. For these the strength that
-their end point does solve is printed, where it solves any.
+Peers, at the same optimiser and step: L1 in the loss; soft(w, lr * strength) by hand after each step;
+torchao's prototype pruning optimiser (ProxLasso, element groups); pytorch_optimizer's FTRL. For these the
+strength that their end point does solve is printed, where it solves any.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ def problems() -> dict[str, Problem]:
 
 
 def run(
-    problem: Problem, optimizer: torch.optim.Optimizer, w: torch.Tensor, cosine: bool, each: Callable[[], None]
+    problem: Problem,
+    optimizer: torch.optim.Optimizer,
+    w: torch.Tensor,
+    cosine: bool,
+    each: Callable[[], None],
 ) -> None:
     scheduler = None
     if cosine:
@@ -195,7 +200,10 @@ def main() -> int:
                 )
     lasso = every["L1"]
     print(f"\npeers on the LASSO, {int((lasso.exact == 0).sum())} zeros in the exact solution, constant step")
-    peers: dict[str, Callable[[Problem, str], torch.Tensor]] = {"L1 in the loss": in_the_loss, "by hand": by_hand}
+    peers: dict[str, Callable[[Problem, str], torch.Tensor]] = {
+        "L1 in the loss": in_the_loss,
+        "by hand": by_hand,
+    }
     if importlib.util.find_spec("torchao"):
         peers["torchao prototype"] = torchao
     for title, peer in peers.items():

@@ -6,7 +6,7 @@ Submodules and names are imported when first used, so that ``import nonsmooth`` 
     ns.minimize(f, ...)                         a population of runs
     ns.attach(optimizer, ns.L1(1e-4), ...)      exact zeros from a stock torch optimiser
     ns.certificate(model, loss, batches, prox)  how far from stationary the result is
-    ns.floor(...), ns.fingerprint(...)          what L1 in the loss can reach, and what an optimiser does at a kink
+    ns.floor(...), ns.fingerprint(...)          what L1 in the loss can reach; an optimiser at the kink
     ns.testbed                                  the paper's network as a test problem for any method
     ns.claims                                   the paper's claims: run, judged, drawn
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         testbed,
         trajectories,
     )
-    from nonsmooth.diagnostics import certificate, fingerprint, floor, sparsity
+    from nonsmooth.diagnostics import Fingerprint, Floor, certificate, fingerprint, floor, sparsity
     from nonsmooth.errors import InputError
     from nonsmooth.methods import (
         Constant,
@@ -71,6 +71,8 @@ _NAMES = {
     "Constant": "methods",
     "Diminishing": "methods",
     "ElasticNet": "penalties",
+    "Fingerprint": "diagnostics",
+    "Floor": "diagnostics",
     "GroupL1": "penalties",
     "InputError": "errors",
     "LogSum": "penalties",
@@ -101,6 +103,8 @@ __all__ = [
     "Constant",
     "Diminishing",
     "ElasticNet",
+    "Fingerprint",
+    "Floor",
     "GroupL1",
     "InputError",
     "LogSum",

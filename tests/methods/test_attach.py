@@ -1,4 +1,5 @@
-"""The attached penalty: the strength means the strength, on every stock optimiser, and it fits in everywhere."""
+"""The attached penalty: the strength means the strength, on every stock optimiser, and it fits in
+everywhere."""
 
 import copy
 import pickle
@@ -7,10 +8,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from methods.optimisers import OPTIMISERS
 from torch import nn
 
 import nonsmooth as ns
+from methods.optimisers import OPTIMISERS
 from nonsmooth.errors import InputError
 
 STRENGTH = 0.1
@@ -46,8 +47,8 @@ def _distance(w, penalty, X, y, decay: float = 0.0) -> float:
     return float(penalty.subdifferential_distance(point.detach(), point.grad).max())
 
 
-# What cannot get there: a centred second moment vanishes where the gradient is constant and not zero, as it is
-# at a penalised solution, so the step grows without bound; Adadelta's step tends to its learning rate.
+# What cannot get there: a centred second moment vanishes where the gradient is constant and not zero, as it
+# is at a penalised solution, so the step grows without bound; Adadelta's step tends to its learning rate.
 @pytest.mark.parametrize("name", [name for name in OPTIMISERS if name != "RMSprop, centred"])
 @pytest.mark.parametrize("penalty", [ns.L1(STRENGTH), ns.GroupL1(STRENGTH, 3)], ids=["L1", "groups of 3"])
 def test_the_strength_is_the_strength(name: str, penalty) -> None:
@@ -209,7 +210,8 @@ def test_value_and_step_of() -> None:
 
 @pytest.mark.parametrize("name", ["SGD, momentum", "SGD, dampening", "SGD, Nesterov"])
 def test_each_threshold_is_what_the_optimiser_would_have_moved_by(name: str) -> None:
-    """From the first step on, and while momentum and step are moved: one copy has gradient 1.25, the other 1 and
+    """From the first step on, and while momentum and step are moved: one copy has gradient 1.25, the other 1
+    and
 
     a penalty of strength 0.25. As long as nothing crosses 0 they move alike.
     """
@@ -251,7 +253,11 @@ def test_a_resumed_run_is_bit_for_bit_the_same(name: str, tmp_path) -> None:
     def fresh():
         model = _small_net()
         optimizer = OPTIMISERS[name](model.parameters())
-        return model, optimizer, ns.attach(optimizer, ns.L1(0.5), params=model, schedule=lambda t: 1 / (1 + t))
+        return (
+            model,
+            optimizer,
+            ns.attach(optimizer, ns.L1(0.5), params=model, schedule=lambda t: 1 / (1 + t)),
+        )
 
     whole, optimizer, _ = fresh()
     _net_steps(whole, optimizer, 20)
@@ -394,7 +400,9 @@ def test_every_dtype_and_memory_layout(dtype, penalty) -> None:
         ends.append(w.detach())
     reference = penalty.prox(base.to(dtype).double(), 0.5)
     for end in ends:
-        torch.testing.assert_close(end.double(), reference, rtol=2e-2 if dtype.itemsize == 2 else 1e-5, atol=1e-3)
+        torch.testing.assert_close(
+            end.double(), reference, rtol=2e-2 if dtype.itemsize == 2 else 1e-5, atol=1e-3
+        )
         assert end.dtype == dtype
 
 
@@ -433,7 +441,10 @@ def test_a_compiled_step() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda o, w: ns.attach(o, ns.L1(0.1), params=[torch.zeros(2, 2)]), "not a parameter of this optimiser"),
+        (
+            lambda o, w: ns.attach(o, ns.L1(0.1), params=[torch.zeros(2, 2)]),
+            "not a parameter of this optimiser",
+        ),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[w, w]), "given twice"),
         (lambda o, w: ns.attach(o, 0.1, params=[w]), "is a float; give one of ns.penalties"),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[3]), "is a int; give tensors"),
@@ -445,7 +456,10 @@ def test_a_compiled_step() -> None:
             lambda o, w: (ns.attach(o, ns.L1(0.1), params=[w]), ns.attach(o, ns.L1(0.1), params=[w])),
             "has a penalty attached already",
         ),
-        (lambda o, w: setattr(ns.attach(o, ns.L1(0.1), params=[w]), "factor", -1), "factor = -1 is not allowed"),
+        (
+            lambda o, w: setattr(ns.attach(o, ns.L1(0.1), params=[w]), "factor", -1),
+            "factor = -1 is not allowed",
+        ),
         (
             lambda o, w: ns.attach(o, ns.L1(0.1), params=[w], schedule=lambda t: -1.0).terms,
             "gave -1.0 at step 0",

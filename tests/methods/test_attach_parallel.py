@@ -35,7 +35,13 @@ def _run(kind: str, penalty: str, world: int, file: Path) -> list[torch.Tensor]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "penalty"),
-    [("replicated", "L1"), ("sharded", "L1"), ("sharded", "MCP"), ("sharded", "rows"), ("sharded", "columns")],
+    [
+        ("replicated", "L1"),
+        ("sharded", "L1"),
+        ("sharded", "MCP"),
+        ("sharded", "rows"),
+        ("sharded", "columns"),
+    ],
 )
 def test_two_ranks_equal_one(kind: str, penalty: str, tmp_path) -> None:
     one, two = (_run(kind, penalty, world, tmp_path / f"{world}.pt") for world in (1, 2))

@@ -11,7 +11,14 @@ from torch import nn
 
 import nonsmooth as ns
 from nonsmooth.methods import _kernels
-from nonsmooth.methods._kernels import Shrinkage, addressable, alike, beside, soft_threshold_, soft_thresholds_
+from nonsmooth.methods._kernels import (
+    Shrinkage,
+    addressable,
+    alike,
+    beside,
+    soft_threshold_,
+    soft_thresholds_,
+)
 from nonsmooth.methods._metric import Metric
 
 DTYPES = [torch.float32, torch.float64]

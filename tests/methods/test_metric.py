@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from methods.optimisers import OPTIMISERS
 
+from methods.optimisers import OPTIMISERS
 from nonsmooth.errors import InputError
 from nonsmooth.methods import Metric, effective_step, register_metric
 from nonsmooth.methods._metric import check_metric
@@ -72,7 +72,9 @@ def test_steps_are_finite_where_a_moment_is_zero() -> None:
 
 
 def test_a_skipped_step_has_step_zero() -> None:
-    metric = Metric(0.1, torch.zeros(3), float("inf"), 1e-8)  # what Adam's corrections are before its first step
+    metric = Metric(
+        0.1, torch.zeros(3), float("inf"), 1e-8
+    )  # what Adam's corrections are before its first step
     assert (metric.unless(torch.tensor(1.0)).step() == 0).all()
     torch.testing.assert_close(
         Metric(0.1, torch.ones(3)).unless(torch.tensor(0.0)).step(), torch.full((3,), 0.1)

@@ -42,7 +42,9 @@ def test_the_path_is_scikit_learns(strength: float) -> None:
     assert path.points[0].factor * strength == pytest.approx(largest, rel=1e-9)
     assert path.points[0].nonzeros == 0
     for point in path.points[1:]:
-        model = Lasso(alpha=point.factor * strength, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(X, y)
+        model = Lasso(alpha=point.factor * strength, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(
+            X, y
+        )
         np.testing.assert_allclose(point.weights["w"], model.coef_, atol=1e-8)
         assert point.nonzeros == np.count_nonzero(model.coef_)
     assert "non-zeros" in str(path)

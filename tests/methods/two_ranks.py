@@ -1,4 +1,5 @@
-"""One process of a run on several ranks: ``python two_ranks.py KIND PENALTY FILE``, with RANK and WORLD_SIZE set.
+"""One process of a run on several ranks: ``python two_ranks.py KIND PENALTY FILE``, with RANK and WORLD_SIZE
+set.
 
 Trains the same small network on the same batches whatever the number of ranks: each rank takes its share of a
 batch. Rank 0 writes the final weights to FILE.
@@ -47,9 +48,7 @@ def main(kind: str, penalty: str, file: str) -> None:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(x[mine]), y[mine]).backward()
         optimizer.step()
-    ends = [
-        (p.full_tensor() if isinstance(p, DTensor) else p).detach().clone() for p in model.parameters()
-    ]
+    ends = [(p.full_tensor() if isinstance(p, DTensor) else p).detach().clone() for p in model.parameters()]
     if rank == 0:
         torch.save(ends, file)
     dist.destroy_process_group()

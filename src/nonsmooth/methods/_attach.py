@@ -105,7 +105,7 @@ class Attachment:
         return tuple(Term(name, p, present(penalty)) for p, (name, penalty) in self._penalties.items())
 
     def value(self) -> torch.Tensor:
-        """The penalty of all parameters together, a 0-d tensor; not differentiable: it is no part of the loss."""
+        """The penalty of all parameters together: a 0-d tensor, not differentiable, no part of the loss."""
         with torch.no_grad():
             values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
         return torch.stack(values).sum()
@@ -167,7 +167,8 @@ class Attachment:
             wanted = self._schedule(self.steps)
             if not 0 <= wanted < float("inf"):
                 raise InputError(
-                    f"the strength schedule gave {wanted} at step {self.steps}; it must give finite numbers >= 0"
+                    f"the strength schedule gave {wanted} at step {self.steps}; "
+                    "it must give finite numbers >= 0"
                 )
             factor *= wanted
         if factor == 1:
@@ -188,7 +189,7 @@ class Attachment:
 
     @torch.no_grad()
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        # Gradient scaling tells a fused optimiser through this attribute to skip a step, and so this skips it.
+        # Gradient scaling tells a fused optimiser through this attribute to skip a step; so is this one.
         skipped = getattr(optimizer, "found_inf", None)
         if isinstance(skipped, torch.Tensor) and skipped.device.type == "cpu":
             if skipped.item():
@@ -239,13 +240,13 @@ def attach(
     left alone in it, as by the optimiser.
 
     Args:
-        optimizer: SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad or Adadelta of torch.optim with any
-            of their options, or one whose effective step was registered (``ns.register_metric``).
+        optimizer: SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad or Adadelta of torch.optim with
+            any of their options, or one whose effective step was registered (``ns.register_metric``).
         penalty: any penalty of ``nonsmooth.penalties``; or a mapping from name patterns (``"conv*"``, as in
             a shell; the first that matches counts) to penalties, for strengths per layer. Parameters that no
             pattern matches are not penalised.
-        params: what to penalise. A model: its weights by the rule of ``ns.select_weights``, that is, no biases, no
-            norms, no embeddings. Or the tensors themselves, or pairs (name, tensor), taken as they are. None:
+        params: what to penalise. A model: its weights by the rule of ``ns.select_weights``, that is, no
+            biases, no norms, no embeddings. Or the tensors themselves, or pairs (name, tensor), taken as they are. None:
             the optimiser's parameters with two axes or more (embeddings cannot be told from weights then).
         schedule: multiplies the strengths at step t = 0, 1, ... by ``schedule(t)``; None for constant ones.
 
@@ -306,9 +307,7 @@ def _choose(
         return chosen, text
     if isinstance(params, torch.Tensor):
         params = [params]
-    pairs = [
-        each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(params)
-    ]
+    pairs = [each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(params)]
     return pairs, "\n".join(f"penalised  {name}  as given" for name, _ in pairs)
 
 
@@ -332,7 +331,8 @@ def _check_parameter(name: str, parameter: Any, penalty: Any, seen: Mapping[torc
         raise InputError(f"{name!r} is a {type(parameter).__name__}; give tensors or (name, tensor) pairs")
     if not parameter.is_floating_point() or parameter.layout is not torch.strided:
         raise InputError(
-            f"{name!r} has dtype {parameter.dtype} and layout {parameter.layout}; a penalty takes real, dense tensors"
+            f"{name!r} has dtype {parameter.dtype} and layout {parameter.layout}; "
+            "a penalty takes real, dense tensors"
         )
     if parameter in seen:
         raise InputError(f"{name!r} is given twice; give each tensor once")
@@ -346,6 +346,8 @@ def _check_members(optimizer: torch.optim.Optimizer, penalties: Mapping[torch.Te
             raise InputError(f"{name!r} is not a parameter of this optimiser; give it to the optimiser first")
     for hook in optimizer._optimizer_step_post_hooks.values():
         other = getattr(hook, "__self__", None)
-        twice = [penalties[p][0] for p in penalties if isinstance(other, Attachment) and p in other._penalties]
+        twice = [
+            penalties[p][0] for p in penalties if isinstance(other, Attachment) and p in other._penalties
+        ]
         if twice:
             raise InputError(f"{twice[0]!r} has a penalty attached already; detach() that one first")

@@ -1,18 +1,18 @@
 """The effective step of a torch optimiser: the diagonal metric in which a penalty must be applied after it.
 
-An optimiser's update is x <- x - s * d, where d tends to the gradient g when g is constant and s is a number or
-one number an entry. The step s is what a proximal operator must be given: only then is a point that does not
-move, x = prox_s(x - s g), one where 0 is in g + the subdifferential of the penalty, for the strength that was
-asked for. With momentum the gradient arrives in instalments, and s counts all of them: with a constant g the
-buffer b <- m b + (1 - d) g is c g, where the gain c starts at 1 (torch's first buffer is g) and follows
+An optimiser's update is x <- x - s * d, where d tends to the gradient g when g is constant and s is a number
+or one number an entry. The step s is what a proximal operator must be given: only then is a point that does
+not move, x = prox_s(x - s g), one where 0 is in g + the subdifferential of the penalty, for the strength that
+was asked for. With momentum the gradient arrives in instalments, and s counts all of them: with a constant g
+the buffer b <- m b + (1 - d) g is c g, where the gain c starts at 1 (torch's first buffer is g) and follows
 c <- m c + (1 - d) to (1 - d)/(1 - m). Who follows the steps knows c, also while a schedule moves m.
 
     SGD                        lr;  with momentum lr c, with Nesterov's lr (1 + momentum c)
-    Adam, AdamW, AMSGrad       lr / (sqrt(v / (1 - beta2^t)) + eps), v the (largest) second moment; m is unbiased
+    Adam, AdamW, AMSGrad       lr / (sqrt(v / (1 - beta2^t)) + eps), v the (largest) second moment
     NAdam                      the same times what of the gradient its two terms let through
     RAdam                      lr * rectification / (sqrt(v) + eps); lr while the variance is unreliable
     Adamax                     lr / u, u the decaying largest |g|
-    RMSprop                    lr / (sqrt(v) + eps), with momentum lr c / (sqrt(v) + eps); v centred or not
+    RMSprop                    lr / (sqrt(v) + eps), with momentum times c; v centred or not
     Adagrad                    lr / ((1 + (t - 1) lr_decay)(sqrt(sum g^2) + eps))
     Adadelta                   lr sqrt(D + eps)/sqrt(v + eps), D the squared moves before this step
 
@@ -31,7 +31,16 @@ import torch
 
 from nonsmooth.errors import InputError
 
-__all__ = ["Metric", "check_metric", "effective_step", "local", "next_gain", "register_metric", "settled_gain"]
+__all__ = [
+    "Metric",
+    "check_metric",
+    "effective_step",
+    "local",
+    "next_gain",
+    "register_metric",
+    "settled_gain",
+]
+
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This rank's part of a sharded tensor; any other tensor itself."""
@@ -67,7 +76,7 @@ class Metric:
         return torch.nan_to_num(step, nan=0.0)
 
     def unless(self, skipped: torch.Tensor) -> Metric:
-        """The metric with step 0 where ``skipped`` (0-d, on an accelerator) is not 0; nothing waits for it."""
+        """The metric with step 0 where ``skipped`` (0-d, on an accelerator) is not 0, unread."""
         return replace(self, numerator=torch.where(skipped > 0, 0.0, self.numerator))
 
     def local(self) -> Metric:
@@ -83,12 +92,12 @@ _GAIN = "nonsmooth gain"  # the key under which a rule is told the gain, beside 
 _REFUSED = {
     "LBFGS": "its update mixes all coordinates through a dense curvature estimate; use ProxSGD, or "
     "ns.methods.Fista on a convex objective",
-    "Muon": "it orthogonalises whole matrices, so no entry has a step of its own; keep the penalised weights in "
-    "an AdamW or ProxAdam of their own",
-    "Rprop": "it uses the gradient's sign only and enlarges its steps while the sign stays, as it does for ever "
-    "at a penalised solution; use SGD or Adam",
-    "Adafactor": "it clips each update by the norm of the whole tensor; use AdamW or ProxAdam for the penalised "
-    "weights",
+    "Muon": "it orthogonalises whole matrices, so no entry has a step of its own; keep the penalised weights "
+    "in an AdamW or ProxAdam of their own",
+    "Rprop": "it uses the gradient's sign only and enlarges its steps while the sign stays, as it does for "
+    "ever at a penalised solution; use SGD or Adam",
+    "Adafactor": "it clips each update by the norm of the whole tensor; use AdamW or ProxAdam for the "
+    "penalised weights",
     "SparseAdam": "it moves only the rows that had a gradient; use Adam, or ProxSGD, on the penalised weights",
     "ASGD": "its result is an average of the iterates, which has no exact zeros; use SGD",
     "Lion": "it uses the sign of its momentum only; use AdamW or ProxAdam",
@@ -273,7 +282,9 @@ def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: tor
     rho, eps, v = group["rho"], group["eps"], state["square_avg"]
     gradient = parameter.grad
     if gradient is None:
-        raise InputError("Adadelta's step is found from its last gradient, which is gone; ask before zero_grad()")
+        raise InputError(
+            "Adadelta's step is found from its last gradient, which is gone; ask before zero_grad()"
+        )
     if group["weight_decay"] != 0:
         raise InputError(
             "Adadelta with weight_decay hides the gradient it used; put the ridge term into ns.ElasticNet"
@@ -283,4 +294,4 @@ def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: tor
     return Metric(_number(group["lr"]), (v + eps) / (before + eps))
 
 
-# AdamW is torch's subclass of Adam: its decoupled decay shrinks the weight before the step and leaves s alone.
+# AdamW is torch's subclass of Adam: its decoupled decay shrinks the weight before the step; s stays.

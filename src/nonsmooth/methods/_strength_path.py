@@ -30,8 +30,8 @@ class PathPoint:
     Attributes:
         factor: what the attached strengths were multiplied by.
         nonzeros: entries of the penalised parameters that are not exactly 0, of ``entries``.
-        score: what ``score`` returned, lower is better, with its standard error (0 if it gave none); NaN without.
-        weights: copies of the penalised parameters, by name.
+        score: what ``score`` returned, lower is better, with its standard error (0 if it gave none); NaN
+        without. weights: copies of the penalised parameters, by name.
     """
 
     factor: float

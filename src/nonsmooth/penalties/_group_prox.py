@@ -49,7 +49,9 @@ def group_norms(xp: Any, z: Any, axes: tuple[int, ...]) -> Any:
     """Euclidean norms along axes that are kept, computed in units of the largest entry."""
     unit = group_unit(xp, xp.abs(z), axes)
     scaled = z / unit
-    return unit * xp.sqrt(xp.sum(scaled * scaled, axis=axes, keepdims=True))
+    square = xp.sum(scaled * scaled, axis=axes, keepdims=True)
+    # Not the root of 0, whose derivative is infinite.
+    return unit * xp.where(square == 0, square, xp.sqrt(xp.where(square == 0, xp.ones_like(square), square)))
 
 
 def group_prox(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:
@@ -62,7 +64,8 @@ def group_prox(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:
     norm = group_norms(xp, z, axes)
     # Comparisons are written so that a NaN fails them and falls through to a formula that keeps it.
     zero = norm <= threshold
-    factor = 1 - threshold / xp.where(norm == 0, xp.ones_like(norm), norm)
+    # Not a number by an array: torch would take 1/norm first, which overflows for denormals.
+    factor = 1 - (threshold + xp.zeros_like(norm)) / xp.where(norm == 0, xp.ones_like(norm), norm)
     return xp.where(zero, xp.zeros_like(z), z * factor)
 
 

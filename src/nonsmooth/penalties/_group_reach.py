@@ -26,7 +26,7 @@ def group_reach(xp: Any, g: Any, radius: Any, growth: Any, axes: tuple[int, ...]
     """d for each group (along axes that are kept), 0 exactly where ||g|| <= c already."""
     g = xp.abs(g)
     unit = group_unit(xp, g, axes)
-    g, c = g / unit, radius / unit
+    g, c = g / unit, (radius + xp.zeros_like(unit)) / unit
     bound = (xp.max(g, axis=axes, keepdims=True) - c) / (1 + growth)
     bound = xp.where(bound <= 0, xp.zeros_like(bound), bound)
     for _ in range(_EVALUATIONS):

@@ -69,10 +69,12 @@ class MCP(Separable):
         return xp.where(step < self.gamma, self._firm(xp, a, step), self._hard(xp, a, step))
 
     def _firm(self, xp: Any, a: Any, step: Any) -> Any:
-        threshold = times(xp, column(self.strength), step)
+        strength = column(self.strength)
         room = pick(xp, step < self.gamma, self.gamma - step, 1.0)
-        line = self.gamma * xp.where(a <= threshold, xp.zeros_like(a), a - threshold) / room
-        return xp.where(line >= a, a, line)
+        # As a minus something, so that step 0 and strength 0 leave a to the last bit.
+        left = self.gamma * strength - a
+        line = xp.where(left <= 0, a, a - step * left / room)
+        return xp.where((a <= times(xp, strength, step)) | (line <= 0), xp.zeros_like(a), line)
 
     def _hard(self, xp: Any, a: Any, step: Any) -> Any:
         border = times(xp, column(self.strength), self.gamma**0.5 * step**0.5)

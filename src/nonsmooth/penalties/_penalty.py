@@ -67,7 +67,8 @@ def times(xp: Any, strength: Any, amount: Any) -> Any:
         if strength == 0:
             return 0.0 if is_number(amount) else xp.zeros_like(amount)
         return strength * amount
-    return strength * xp.where(strength == 0, 0.0 if is_number(amount) else xp.zeros_like(amount), amount)
+    product = strength * amount
+    return xp.where(strength == 0, xp.zeros_like(product), product)
 
 
 def total(xp: Any, entries: Any) -> Any:

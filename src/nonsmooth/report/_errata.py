@@ -25,9 +25,10 @@ _PAPER = (
     "arXiv 2401.08426",
 )
 _LEAD = (
-    "Each sentence was judged by a rule that is stated with it, each cause against a control experiment. (Rules "
-    "are fixed before a run; some were revised after reviews of earlier ones.) What holds comes first. Where a point rests on a misreading of the paper, the command under "
-    "it shows what was run; a correction is welcome."
+    "Each sentence was judged by a rule that is stated with it, each cause against a control experiment. "
+    "(Rules are fixed before a run; some were revised after reviews of earlier ones.) What holds comes "
+    "first. Where a point rests on a misreading of the paper, the command under it shows what was run; a "
+    "correction is welcome."
 )
 _WORDS = {
     "differs": "does not hold",

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from penalties.suite.rows import CONVEX, GROUPED, ROWS, SEPARABLE, Row
 
 from nonsmooth.penalties import L1, GroupL1
+from penalties.suite.rows import CONVEX, GROUPED, ROWS, SEPARABLE, Row
 
 seeds = st.integers(0, 10**6)
 powers = st.floats(-2, 2)

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 from scipy.optimize import root
+
 from penalties.suite.rows import GROUPED, ROWS, SEPARABLE, Row
 
 powers = st.floats(-3, 3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from penalties.suite.rows import CONVEX, ROWS, Row
 
 seeds = st.integers(0, 10**6)

@@ -186,8 +186,8 @@ def _attached(twins: Mapping[tuple[str, bool], Row], part: str) -> list[Finding]
             "L1 norm with torch.optim.SGD and the penalty attached",
             " and ".join(f"{r['norm_high']:g}" for r in mine),
             1,
-            "nonsmooth.attach(optimizer, L1(λ1)) in place of L1 in the loss; λ1 = 1 and the larger one, printed "
-            f"start and step, {mine[0]['steps']:,} steps, float64. Not part of the rule.",
+            "nonsmooth.attach(optimizer, L1(λ1)) in place of L1 in the loss; λ1 = 1 and the larger one, "
+            f"printed start and step, {mine[0]['steps']:,} steps, float64. Not part of the rule.",
             part,
         )
     ]
