@@ -1,4 +1,4 @@
-"""The compiled loops against plain formulas in float64, entry by entry, and against everything a tensor can be."""
+"""The compiled loops against plain formulas in float64, and against everything a tensor can be."""
 
 import threading
 
@@ -15,7 +15,7 @@ from nonsmooth.methods._kernels import (
     Shrinkage,
     addressable,
     alike,
-    beside,
+    fitting_steps,
     soft_threshold_,
     soft_thresholds_,
 )
@@ -55,7 +55,7 @@ def _oracle(x: torch.Tensor, l1: float, l2: float, metric: Metric) -> torch.Tens
     return x.sign() * (x.abs() - s * l1).clamp(min=0) / (1 + 2 * s * l2)
 
 
-@pytest.mark.parametrize("l1, l2", [(0.2, 0.0), (0.2, 0.7), (0.0, 0.7), (0.0, 0.0)])
+@pytest.mark.parametrize(("l1", "l2"), [(0.2, 0.0), (0.2, 0.7), (0.0, 0.7), (0.0, 0.0)])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -101,7 +101,12 @@ def test_finite_weights_stay_finite_and_nan_stays_nan(dtype, root: bool) -> None
 @pytest.mark.parametrize("moment", [None, torch.zeros(3), torch.ones(3)])
 def test_an_infinite_step_is_infinite_only_for_a_strength(moment) -> None:
     x = torch.tensor([1.0, -2.0, 0.0])
-    for l1, l2, expected in ((0.0, 0.0, x.clone()), (1e-9, 0.0, x * 0), (0.0, 1e-9, x * 0), (1e-9, 1.0, x * 0)):
+    for l1, l2, expected in (
+        (0.0, 0.0, x.clone()),
+        (1e-9, 0.0, x * 0),
+        (0.0, 1e-9, x * 0),
+        (1e-9, 1.0, x * 0),
+    ):
         u = x.clone()
         assert soft_threshold_(u, l1, l2, Metric(float("inf"), moment))
         assert torch.equal(u, expected)
@@ -188,7 +193,12 @@ def test_what_is_not_for_the_loops_is_left_to_torch(name: str) -> None:
 
 def test_a_moment_or_number_elsewhere_is_left_to_torch() -> None:
     x = torch.ones(4, 3)
-    for moment in (torch.ones(3, 4).t(), torch.ones(4, 3).double(), torch.ones(3), torch.ones(4, 3, device="meta")):
+    for moment in (
+        torch.ones(3, 4).t(),
+        torch.ones(4, 3).double(),
+        torch.ones(3),
+        torch.ones(4, 3, device="meta"),
+    ):
         assert not soft_threshold_(x, 1.0, 0.0, Metric(1.0, moment))
     assert not soft_threshold_(x, 1.0, 0.0, Metric(torch.tensor(1.0, device="meta")))
     assert (x == 1).all()
@@ -197,10 +207,12 @@ def test_a_moment_or_number_elsewhere_is_left_to_torch() -> None:
 def test_a_gradient_laid_out_otherwise_is_brought_in_line() -> None:
     x = torch.zeros(3, 4)
     gradient = torch.randn(4, 3).t()
-    lined_up = beside(gradient, x)
+    places, (lined_up,) = fitting_steps([x], [gradient])
+    assert places == [0]
     assert torch.equal(lined_up, gradient)
     assert alike(x, lined_up)
-    assert beside(lined_up, x) is lined_up
+    assert fitting_steps([x], [lined_up])[1][0] is lined_up
+    assert fitting_steps([x, x.bool()], [gradient, gradient], [x, x])[0] == [0]
 
 
 def test_autograd_notices() -> None:

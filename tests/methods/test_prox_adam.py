@@ -29,7 +29,7 @@ def _oracle(x, gradients, *, lr, betas, eps, decay, decoupled, sign, l1, l2):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize("l1, l2", [(0.0, 0.0), (0.3, 0.0), (0.2, 0.4)])
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.3, 0.0), (0.2, 0.4)])
 def test_the_formulas(dtype, decoupled: bool, maximize: bool, l1: float, l2: float) -> None:
     rng = np.random.default_rng(0)
     start, gradients = rng.standard_normal(500), rng.standard_normal((30, 500))
@@ -63,9 +63,11 @@ def test_without_a_penalty_it_is_adam() -> None:
 
 
 @pytest.mark.parametrize("eps", [0.0, 1e-8])
-@pytest.mark.parametrize("penalty", [None, ns.L1(1e-3), ns.ElasticNet(0.0, 1e-3)], ids=["none", "L1", "ridge"])
+@pytest.mark.parametrize(
+    "penalty", [None, ns.L1(1e-3), ns.ElasticNet(0.0, 1e-3)], ids=["none", "L1", "ridge"]
+)
 def test_dead_units_make_no_nan(eps: float, penalty) -> None:
-    """A weight that never had a gradient: without a penalty it stays, where stock Adam with eps 0 makes NaN."""
+    """Weights that never had a gradient stay or are the penalty's; stock Adam with eps = 0 makes them NaN."""
     w = nn.Parameter(torch.tensor([0.5, -0.5, 0.0, 0.5]))
     optimizer = ProxAdam([w], eps=eps, penalty=penalty)
     for _ in range(3):
@@ -90,7 +92,7 @@ def test_moments_that_fade_into_denormal_numbers_stay_harmless() -> None:
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         ({"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0; give betas as a finite number in"),
         ({"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1: -0.1"),

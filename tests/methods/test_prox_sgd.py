@@ -25,9 +25,10 @@ def _oracle(x, gradients, *, lr, momentum, dampening, nesterov, decay, sign, l1,
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize("l1, l2", [(0.0, 0.0), (0.3, 0.0), (0.2, 0.4)])
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.3, 0.0), (0.2, 0.4)])
 @pytest.mark.parametrize(
-    "momentum, dampening, nesterov", [(0.0, 0.0, False), (0.9, 0.0, False), (0.7, 0.4, False), (0.9, 0.0, True)]
+    ("momentum", "dampening", "nesterov"),
+    [(0.0, 0.0, False), (0.9, 0.0, False), (0.7, 0.4, False), (0.9, 0.0, True)],
 )
 def test_the_formulas(dtype, maximize, l1, l2, momentum, dampening, nesterov) -> None:
     rng = np.random.default_rng(0)
@@ -59,7 +60,7 @@ def test_without_momentum_it_keeps_no_state() -> None:
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         ({"momentum": -0.5}, r"Invalid momentum value: -0.5; give momentum as a finite number in \[0, 1\)"),
         ({"momentum": 1.0}, "Invalid momentum value: 1.0"),

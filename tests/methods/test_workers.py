@@ -1,4 +1,4 @@
-"""Work shared among threads: each position once, whoever calls, also in a forked child and after an interrupt."""
+"""Work shared among threads: each position once, whoever calls, in a forked child, after an interrupt."""
 
 import subprocess
 import sys

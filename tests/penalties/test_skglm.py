@@ -1,4 +1,4 @@
-"""Against skglm's proximal operators, where it has them and the problem of one entry is convex, as it assumes."""
+"""Against skglm, where it has the penalty, at steps for which the problem of one entry is convex."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from skglm.penalties import L1 as TheirL1
-from skglm.penalties import SCAD as TheirSCAD
+import skglm.penalties
 from skglm.penalties import L1_plus_L2, LogSumPenalty, MCPenalty, WeightedGroupL2, WeightedL1GroupL2
 
 from nonsmooth.penalties import L1, MCP, SCAD, ElasticNet, GroupL1, LogSum, Penalty, SparseGroupL1
@@ -18,10 +17,10 @@ X = np.linspace(-3, 3, 61)
 @pytest.mark.parametrize(
     ("ours", "theirs", "step"),
     [
-        (L1(0.7), TheirL1(0.7), 1.3),
+        (L1(0.7), skglm.penalties.L1(0.7), 1.3),
         (ElasticNet(0.7 * 0.4, 0.7 * 0.6 / 2), L1_plus_L2(0.7, 0.4), 1.3),
         (MCP(0.7, 3.0), MCPenalty(0.7, 3.0), 1.3),
-        (SCAD(0.7, 3.7), TheirSCAD(0.7, 3.7), 1.3),
+        (SCAD(0.7, 3.7), skglm.penalties.SCAD(0.7, 3.7), 1.3),
         (LogSum(0.7, 0.5), LogSumPenalty(0.7, 0.5), 1.3),
         (LogSum(0.1, 0.5), LogSumPenalty(0.1, 0.5), 1.3),
     ],

@@ -1,8 +1,8 @@
 """The one-pass steps written in torch, for ``torch.compile`` to make one kernel of on any device.
 
-They do what the loops of the same names in ``_loops`` do. The numbers arrive as tensors on the device, because
-a Python number that changes (a learning rate, a bias correction) would be compiled anew. The foreach functions
-are those that torch's own optimisers are written in: a chain of them becomes one kernel over all tensors.
+They do what the loops of the same names in ``_loops`` do. The numbers arrive as tensors on the device: a
+Python number that changes (a learning rate, a bias correction) would be compiled anew. The foreach functions
+are those that torch's own optimisers are written in; a chain of them becomes one kernel over all tensors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nonsmooth.methods._kernels import Column
+
 __all__ = ["adam", "run", "sgd"]
+
+_torch: Any = torch  # the foreach functions are not in its stubs
 
 
 def _wide(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -25,13 +29,13 @@ def _wide(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def _soft(x: Any, cut: Any, divisor: Any) -> Any:
     """soft(x, cut) / divisor; the two clamps keep a NaN."""
-    over = torch._foreach_clamp_min(torch._foreach_sub(x, cut), 0.0)
-    under = torch._foreach_clamp_max(torch._foreach_add(x, cut), 0.0)
-    return torch._foreach_div(torch._foreach_add(over, under), divisor)
+    over = _torch._foreach_clamp_min(_torch._foreach_sub(x, cut), 0.0)
+    under = _torch._foreach_clamp_max(_torch._foreach_add(x, cut), 0.0)
+    return _torch._foreach_div(_torch._foreach_add(over, under), divisor)
 
 
 def _directions(x: Any, gradients: Any, sign: Tensor, ridge: Tensor) -> Any:
-    return torch._foreach_add(torch._foreach_mul(gradients, sign), torch._foreach_mul(x, ridge))
+    return _torch._foreach_add(_torch._foreach_mul(gradients, sign), _torch._foreach_mul(x, ridge))
 
 
 def adam(tensors: Sequence[Sequence[Tensor]], numbers: Tensor) -> None:
@@ -44,18 +48,18 @@ def adam(tensors: Sequence[Sequence[Tensor]], numbers: Tensor) -> None:
     sign, ridge, keep, w1, b2, w2, size, scale, eps, a, b = numbers.unbind()
     x, g, m, v = map(_wide, tensors)
     g = _directions(x, g, sign, ridge)
-    first = torch._foreach_add(m, torch._foreach_mul(torch._foreach_sub(g, m), w1))
-    squares = torch._foreach_mul(torch._foreach_mul(g, g), w2)
-    second = torch._foreach_add(torch._foreach_mul(v, b2), squares)
-    d = torch._foreach_add(torch._foreach_mul(torch._foreach_sqrt(second), scale), eps)
-    d = torch._foreach_clamp_min(d, torch.finfo(x[0].dtype).tiny)
-    move = torch._foreach_mul(torch._foreach_div(first, d), size)
-    x = torch._foreach_sub(torch._foreach_mul(x, keep), move)
-    inverse = torch._foreach_reciprocal(d)
-    divisor = torch._foreach_add(torch._foreach_mul(inverse, b), 1.0)
-    x = _soft(x, torch._foreach_mul(inverse, a), divisor)
+    first = _torch._foreach_add(m, _torch._foreach_mul(_torch._foreach_sub(g, m), w1))
+    squares = _torch._foreach_mul(_torch._foreach_mul(g, g), w2)
+    second = _torch._foreach_add(_torch._foreach_mul(v, b2), squares)
+    d = _torch._foreach_add(_torch._foreach_mul(_torch._foreach_sqrt(second), scale), eps)
+    d = _torch._foreach_clamp_min(d, torch.finfo(x[0].dtype).tiny)
+    move = _torch._foreach_mul(_torch._foreach_div(first, d), size)
+    x = _torch._foreach_sub(_torch._foreach_mul(x, keep), move)
+    inverse = _torch._foreach_reciprocal(d)
+    divisor = _torch._foreach_add(_torch._foreach_mul(inverse, b), 1.0)
+    x = _soft(x, _torch._foreach_mul(inverse, a), divisor)
     for old, new in zip((tensors[0], *tensors[2:]), (x, first, second), strict=True):
-        torch._foreach_copy_(old, new)
+        _torch._foreach_copy_(old, new)
 
 
 def sgd(tensors: Sequence[Sequence[Tensor]], numbers: Tensor, nesterov: bool) -> None:
@@ -70,12 +74,12 @@ def sgd(tensors: Sequence[Sequence[Tensor]], numbers: Tensor, nesterov: bool) ->
     x, g, *buffers = map(_wide, tensors)
     g = _directions(x, g, sign, ridge)
     if buffers:
-        first = torch._foreach_add(torch._foreach_mul(buffers[0], keep), torch._foreach_mul(g, gain))
-        torch._foreach_copy_(tensors[2], first)
-        g = torch._foreach_add(g, torch._foreach_mul(first, ahead)) if nesterov else first
-    x = torch._foreach_sub(x, torch._foreach_mul(g, size))
+        first = _torch._foreach_add(_torch._foreach_mul(buffers[0], keep), _torch._foreach_mul(g, gain))
+        _torch._foreach_copy_(tensors[2], first)
+        g = _torch._foreach_add(g, _torch._foreach_mul(first, ahead)) if nesterov else first
+    x = _torch._foreach_sub(x, _torch._foreach_mul(g, size))
     cut, divisor = [a.expand_as(each) for each in x], [(1 + b).expand_as(each) for each in x]
-    torch._foreach_copy_(tensors[0], _soft(x, cut, divisor))
+    _torch._foreach_copy_(tensors[0], _soft(x, cut, divisor))
 
 
 @cache
@@ -83,16 +87,16 @@ def _kernel(name: str) -> Any:
     return torch.compile({"adam": adam, "sgd": sgd}[name], fullgraph=True)
 
 
-def run(name: str, rows: Sequence[Sequence[Tensor | None]], numbers: Sequence[tuple[float, ...]]) -> None:
+def run(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
     """Run a compiled step.
 
     Args:
         name: "adam" or "sgd".
-        rows: for each parameter the tensors it takes, the parameter first; None where there is none.
+        columns: the lists of tensors that it takes, parameters first; None for one without.
         numbers: for each the numbers that its entries share.
     """
     alike = defaultdict(list)
-    for row, own in zip(rows, numbers, strict=True):
+    for row, own in zip(zip(*columns, strict=True), numbers, strict=True):
         tensors = [each for each in row if each is not None]
         alike[own, tensors[0].device, tensors[0].dtype, len(tensors)].append(tensors)
     for (own, device, dtype, _), group in alike.items():

@@ -1,14 +1,16 @@
 """From torch tensors on the CPU to the compiled loops, on as many threads as torch uses.
 
-Nothing is copied: the loops get addresses. A tensor qualifies if its entries fill a block of memory without gaps,
-in any order of its axes (channels_last too), in float32 or float64. Whoever calls falls back to torch for others.
+Nothing is copied: the loops get addresses. A tensor qualifies if its entries fill a block of memory without
+gaps, in any order of its axes (channels_last too), in float32 or float64. For others, callers fall back to
+torch.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +20,22 @@ from torch import Tensor
 from nonsmooth.methods._metric import Metric
 from nonsmooth.methods._workers import share
 
-__all__ = ["addressable", "alike", "beside", "launch", "Shrinkage", "soft_threshold_", "soft_thresholds_"]
+__all__ = [
+    "Column",
+    "Shrinkage",
+    "addressable",
+    "alike",
+    "fitting",
+    "fitting_steps",
+    "launch",
+    "soft_threshold_",
+    "soft_thresholds_",
+    "torch_fuses",
+]
 
-_PLAIN = (Tensor, torch.nn.Parameter)  # subclasses (sharded, fake, quantised tensors) keep their entries elsewhere
+Column = list[Any]  # tensors; all of a column may be None
+
+_PLAIN = {Tensor, torch.nn.Parameter}  # subclasses (sharded, fake tensors) keep their entries elsewhere
 _TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 # Entries below which the work is done before a second thread has woken up; and what a thread takes at most at
@@ -61,50 +76,105 @@ def addressable(x: Tensor) -> bool:
     )
 
 
-def alike(x: Tensor, other: Tensor) -> bool:
-    """Whether a tensor has its entries where an addressable x has its own."""
-    return (
+def alike(x: Tensor, other: Tensor | None) -> bool:
+    """Whether a tensor, if there is one, has its entries where an addressable x has its own."""
+    return other is None or (
         type(other) in _PLAIN
         and other.dtype is x.dtype
         and other.is_cpu
         and other.layout is torch.strided
+        and not other.is_neg()
         and other.shape == x.shape
         and (other.stride() == x.stride() or x.numel() == 0)
-        and not other.is_neg()
     )
 
 
-def beside(gradient: Tensor, x: Tensor) -> Tensor:
-    """The gradient with its entries where those of x are; itself, where it has them there already."""
-    return gradient if alike(x, gradient) else torch.empty_like(x).copy_(gradient)
+_dtype, _is_cpu = attrgetter("dtype"), attrgetter("is_cpu")
 
 
-def launch(
-    name: str, tensors: Sequence[Sequence[Tensor | None]], numbers: Sequence[Sequence[float]]
-) -> None:
+def _all_fit(x: Column, *others: Column) -> bool:
+    """``addressable`` and ``alike`` for all at once, at a quarter of the cost; False only says: look closer."""
+    kinds, sizes = [*map(_dtype, x)], [*map(Tensor.numel, x)]
+    for column in (x, *others):
+        classes = set(map(type, column))
+        if classes == {type(None)}:
+            continue
+        if not (
+            classes <= _PLAIN
+            and all(map(_is_cpu, column))
+            and all(map(Tensor.is_contiguous, column))  # no sparse tensor is
+            and not any(map(Tensor.is_neg, column))
+            and [*map(_dtype, column)] == kinds
+            and [*map(Tensor.numel, column)] == sizes
+        ):
+            return False
+    return _TYPES.keys() >= set(kinds) and not any(map(Tensor.is_inference, x))
+
+
+def fitting(x: Column, *others: Column) -> list[int]:
+    """For which places the loops can take the tensors of all columns: the parameters, their state."""
+    if _all_fit(x, *others):
+        return list(range(len(x)))
+    return [k for k, p in enumerate(x) if addressable(p) and all(alike(p, each[k]) for each in others)]
+
+
+def fitting_steps(x: Column, gradients: Column, *states: Column) -> tuple[list[int], Column]:
+    """``fitting``, whatever the order of the gradients' entries; and these gradients, in the order of x."""
+    if _all_fit(x, gradients, *states):
+        return list(range(len(x))), gradients
+    fit = fitting(x, *states)
+    return fit, [
+        gradients[k] if alike(x[k], gradients[k]) else torch.empty_like(x[k]).copy_(gradients[k]) for k in fit
+    ]
+
+
+def torch_fuses(x: Tensor, gradient: Tensor) -> bool:
+    """Whether torch's own fused step is right. On the CPU (torch 2.13) it takes tensors for blocks without
+    gaps, all in the same order, and silently gives wrong numbers for others."""
+    return not x.is_cpu or (_dense(x) and gradient.stride() == x.stride())
+
+
+def launch(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
     """Run one of the loops.
 
     Args:
         name: of the loop in ``_loops``.
-        tensors: for each of K parameters of one dtype the tensors whose addresses it takes; the first, x, is changed.
-        numbers: for each the numbers that its entries share.
+        columns: the lists of tensors that the loop takes, K each, parameters first; None for one without.
+        numbers: for each parameter the numbers that its entries share.
     """
-    x = [row[0] for row in tensors]
-    kind = _TYPES[x[0].dtype]
-    ends = np.fromiter(itertools.accumulate(each.numel() for each in x), np.int64, len(x))
+    kinds = [*map(_dtype, columns[0])]
+    for dtype in set(kinds):
+        chosen = [k for k, kind in enumerate(kinds) if kind is dtype]
+        every = len(chosen) == len(kinds)
+        _launch(
+            name,
+            _TYPES[dtype],
+            columns if every else [[column[k] for k in chosen] for column in columns],
+            numbers if every else [numbers[k] for k in chosen],
+        )
+    torch.autograd.graph.increment_version(columns[0])  # else autograd would not notice what happened
+
+
+def _launch(name: str, kind: Any, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
+    ends = np.array([*itertools.accumulate(map(Tensor.numel, columns[0]))])
     total = int(ends[-1])
     if total == 0:
         return
-    addresses = np.array([[0 if t is None else t.data_ptr() for t in row] for row in tensors], np.int64)
+    places = [
+        place
+        for column in columns
+        for place in ([0] * len(column) if column[0] is None else map(Tensor.data_ptr, column))
+    ]
+    addresses = np.array(places).reshape(len(columns), -1)
+    shared = np.array(numbers[:1] if all(row is numbers[0] for row in numbers) else numbers)
     loop: Callable[..., None] = getattr(_loops(), name)
-    fixed = (kind(1), np.finfo(kind).tiny, addresses, np.array(numbers, np.float64), ends)
+    fixed = (kind(1), np.finfo(kind).tiny, addresses, shared, ends)
     threads = torch.get_num_threads()
     if total <= _ALONE or threads == 1:
         loop(*fixed, 0, total)
     else:
         piece = min(_PIECE, max(_ALONE, -(-total // (2 * threads))))
         share(lambda begin, end: loop(*fixed, begin, end), total, piece, threads)
-    torch.autograd.graph.increment_version(x)  # else autograd would not notice what happened to x
 
 
 class Shrinkage(NamedTuple):
@@ -135,23 +205,35 @@ def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
     return not soft_thresholds_([Shrinkage(p, l1, l2, metric)])
 
 
-def soft_thresholds_(work: Iterable[Shrinkage]) -> list[Shrinkage]:
+def _at_hand(metric: Metric) -> bool:
+    """Whether the metric's numbers can be read without waiting for a device."""
+    return not any(
+        isinstance(each, Tensor) and not each.is_cpu for each in (metric.numerator, metric.scale, metric.eps)
+    )
+
+
+def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
     """``soft_threshold_`` of many parameters in one go, on all threads; returns those it could not do."""
-    left = []
-    ready: dict[torch.dtype, tuple[list[Any], list[Any]]] = {}
-    for each in work:
-        p, l1, l2, metric = each
-        step, moment, scale, eps, root = (
-            metric.numerator, metric.moment, metric.scale, metric.eps, metric.root,
-        )  # fmt: skip
-        at_hand = not any([isinstance(number, Tensor) and not number.is_cpu for number in (step, scale, eps)])
-        if at_hand and addressable(p) and (moment is None or alike(p, moment)):
-            tensors, numbers = ready.setdefault(p.dtype, ([], []))
-            tensors.append((p, moment))
-            # An infinite step of no strength is no step: 0 x infinity would be NaN.
-            numbers.append((step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0, scale, eps, root))
-        else:
-            left.append(each)
-    for tensors, numbers in ready.values():
-        launch("threshold", tensors, numbers)
-    return left
+    x, moments = [each.parameter for each in work], [each.metric.moment for each in work]
+    fit = {k for k in fitting(x, moments) if _at_hand(work[k].metric)}
+    # The loop takes the moments of all or of none.
+    for some in (
+        [k for k in fit if moments[k] is None],
+        [k for k in fit if moments[k] is not None],
+    ):
+        if some:
+            launch(
+                "threshold",
+                [[x[k] for k in some], [moments[k] for k in some]],
+                [_numbers(work[k]) for k in some],
+            )
+    return [each for k, each in enumerate(work) if k not in fit]
+
+
+def _numbers(each: Shrinkage) -> tuple[float, ...]:
+    """What the loop's entries share. An infinite step of no strength is no step: 0 x infinity would be NaN."""
+    step, l1, l2 = each.metric.numerator, each.l1, each.l2
+    return (
+        step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0,
+        each.metric.scale, each.metric.eps, each.metric.root,
+    )  # fmt: skip

@@ -1,13 +1,19 @@
 """The optimisers' arithmetic, compiled: each entry is read once and written once, the proximal step included.
 
-A kernel walks over many tensors as if they were one: tensor k is a row of ``addresses`` (where its entries lie,
-densely, in the same order for all that belongs to it) and a row of ``numbers`` (what its entries share), and
-ends at the flat position ``ends[k]``. The kernel does the positions begin..end-1. What an entry becomes depends
-on the entry alone, in IEEE arithmetic without contraction: neither on where the work is cut nor on the threads.
+A kernel walks over many tensors as if they were one: tensor k is a column of ``addresses`` (where its entries
+lie, densely, in the same order for all that belongs to it) and a row of ``numbers`` (what its entries share),
+and ends at the flat position ``ends[k]``. The kernel does the positions begin..end-1. What an entry becomes
+depends on the entry alone, in IEEE arithmetic without contraction, not on where the work is cut or on the
+threads.
 
-The proximal step of l1 |x| + l2 x^2 with the step s = n/d is soft(x, n l1/d) / (1 + 2 n l2/d). The denominator d
-is kept at ``tiny`` or more, the least normal number, so that an entry that never had a gradient has a huge step,
-not an infinite one: infinity times a strength or a momentum of 0 would be NaN. A NaN that comes in stays one.
+The proximal step of l1 |x| + l2 x^2 with the step s = n/d is soft(x, n l1/d) / (1 + 2 n l2/d). The
+denominator d is kept at ``tiny`` or more, the least normal number, so that an entry that never had a gradient
+has a huge step, not an infinite one: infinity times a strength or a momentum of 0 would be NaN. What is NaN
+stays NaN.
+
+The moments of a weight without gradients fade into denormal numbers, on which processors are slow, for ever:
+rounding keeps them from vanishing. What fades below ``tiny`` is set to 0. Adam's moments are let be where eps
+is so small that this could be seen in sqrt(v) + eps.
 """
 
 from __future__ import annotations
@@ -55,6 +61,11 @@ def _soft(x, cut, divisor, zero):
 
 
 @njit(error_model="numpy")
+def _faded(x, floor, zero):
+    return zero if abs(x) < floor else x
+
+
+@njit(error_model="numpy")
 def _shrink(p, n, cut, divisor, zero):
     for i in range(n):
         p[i] = _soft(p[i], cut, divisor, zero)
@@ -69,15 +80,15 @@ def _threshold(p, v, n, root, scale, eps, tiny, a, b, zero, one):
 
 
 @njit(error_model="numpy")
-def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, a, b, zero, one):
+def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, floor, a, b, zero, one):
     for i in range(n):
         x, d = p[i], g[i] * sign
         if ridge != zero:
             d = d + ridge * x
         if keep != one:
             x = x * keep
-        first = m[i] + w1 * (d - m[i])
-        second = b2 * v[i] + w2 * d * d
+        first = _faded(m[i] + w1 * (d - m[i]), floor, zero)
+        second = _faded(b2 * v[i] + w2 * d * d, floor, zero)
         m[i], v[i] = first, second
         d = math.sqrt(second) * scale + eps
         d = tiny if d < tiny else d
@@ -85,13 +96,13 @@ def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, 
 
 
 @njit(error_model="numpy")
-def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, cut, divisor, zero):
+def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, tiny, cut, divisor, zero):
     for i in range(n):
         x, d = p[i], g[i] * sign
         if ridge != zero:
             d = d + ridge * x
         if moving:
-            first = keep * m[i] + gain * d
+            first = _faded(keep * m[i] + gain * d, tiny, zero)
             m[i] = first
             d = d + ahead * first if ahead != zero else first
         p[i] = _soft(x - size * d, cut, divisor, zero)
@@ -103,18 +114,19 @@ def threshold(one, tiny, addresses, numbers, ends, begin, end):
 
     Args:
         one, tiny: 1 and the least normal number, of the tensors' type.
-        addresses: int64 (K, 2): x, moment. The moment 0: there is none, the step is n.
-        numbers: float64 (K, 5): n l1, 2 n l2, scale, eps, and 1 for the root of the moment, 0 for itself.
+        addresses: int64 (2, K): x, moment. The moment 0: there is none, the step is n.
+        numbers: float64 (K or 1, 5): n l1, 2 n l2, scale, eps, and 1 for the root of the moment, 0 for
+            itself.
         ends: int64 (K,); begin, end: see above.
     """
     zero, first = one - one, 0
     for k in range(ends.shape[0]):
         low, high = max(begin, first), min(end, ends[k])
         if low < high:
-            c, n, o = numbers[k], high - low, low - first
-            p, v = _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one)
+            c, n, o = numbers[k % numbers.shape[0]], high - low, low - first
+            p, v = _at(addresses[0, k], o, one), _at(addresses[1, k], o, one)
             a, b = _like(c[0], one), _like(c[1], one)
-            if addresses[k, 1] == 0:
+            if addresses[1, k] == 0:
                 _shrink(p, n, a, one + b, zero)
             else:
                 _threshold(p, v, n, c[4] != 0, _like(c[2], one), _like(c[3], one), tiny, a, b, zero, one)
@@ -127,21 +139,23 @@ def adam(one, tiny, addresses, numbers, ends, begin, end):
 
     Args:
         one, tiny, ends, begin, end: as for ``threshold``.
-        addresses: int64 (K, 4): x, gradient, first moment, second moment.
-        numbers: float64 (K, 11): sign of the gradient, weight decay in the gradient, factor on x before the step,
+        addresses: int64 (4, K): x, gradient, first moment, second moment.
+        numbers: float64 (K or 1, 11): sign of the gradient, weight decay in it, factor on x before the step,
             1 - beta1, beta2, 1 - beta2, lr/(1 - beta1^t), (1 - beta2^t)^(-1/2), eps, n l1, 2 n l2.
     """
     zero, first = one - one, 0
     for k in range(ends.shape[0]):
         low, high = max(begin, first), min(end, ends[k])
         if low < high:
-            c, o = numbers[k], low - first
+            c, o = numbers[k % numbers.shape[0]], low - first
+            eps = _like(c[8], one)
+            floor = tiny if eps * eps * eps >= tiny else zero
             _adam(
-                _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one),
-                _at(addresses[k, 2], o, one), _at(addresses[k, 3], o, one), high - low,
+                _at(addresses[0, k], o, one), _at(addresses[1, k], o, one),
+                _at(addresses[2, k], o, one), _at(addresses[3, k], o, one), high - low,
                 _like(c[0], one), _like(c[1], one), _like(c[2], one), _like(c[3], one),
                 _like(c[4], one), _like(c[5], one), _like(c[6], one), _like(c[7], one),
-                _like(c[8], one), tiny, _like(c[9], one), _like(c[10], one), zero, one,
+                eps, tiny, floor, _like(c[9], one), _like(c[10], one), zero, one,
             )  # fmt: skip
         first = ends[k]
 
@@ -152,19 +166,19 @@ def sgd(one, tiny, addresses, numbers, ends, begin, end):
 
     Args:
         one, tiny, ends, begin, end: as for ``threshold``.
-        addresses: int64 (K, 3): x, gradient, momentum buffer; 0 for none.
-        numbers: float64 (K, 8): sign of the gradient, weight decay, lr, momentum and 1 - dampening of this step,
-            Nesterov's momentum (0: plain), s l1, 2 s l2.
+        addresses: int64 (3, K): x, gradient, momentum buffer; 0 for none.
+        numbers: float64 (K or 1, 8): sign of the gradient, weight decay, lr, this step's momentum and 1 -
+            dampening, Nesterov's momentum (0: plain), s l1, 2 s l2.
     """
     zero, first = one - one, 0
     for k in range(ends.shape[0]):
         low, high = max(begin, first), min(end, ends[k])
         if low < high:
-            c, o = numbers[k], low - first
+            c, o = numbers[k % numbers.shape[0]], low - first
             _sgd(
-                _at(addresses[k, 0], o, one), _at(addresses[k, 1], o, one), _at(addresses[k, 2], o, one),
+                _at(addresses[0, k], o, one), _at(addresses[1, k], o, one), _at(addresses[2, k], o, one),
                 high - low, _like(c[0], one), _like(c[1], one), _like(c[2], one), _like(c[3], one),
-                _like(c[4], one), _like(c[5], one), addresses[k, 2] != 0, _like(c[6], one),
+                _like(c[4], one), _like(c[5], one), addresses[2, k] != 0, tiny, _like(c[6], one),
                 one + _like(c[7], one), zero,
             )  # fmt: skip
         first = ends[k]

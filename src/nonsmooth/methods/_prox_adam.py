@@ -4,8 +4,9 @@
     x <- prox_s(x - s m / (1 - beta1^t))
 
 Adam: Kingma and Ba (2015). The proximal step in Adam's own metric: Yun, Lozano and Yang (2021), "Adaptive
-proximal gradient methods for structured neural networks". As ``attach`` on stock Adam, to rounding; the kernel
-reads and writes what fused Adam does, so that the penalty costs arithmetic only, which hides behind the memory.
+proximal gradient methods for structured neural networks". As ``attach`` on stock Adam, to rounding. The
+kernel reads and writes what fused Adam does; the penalty costs arithmetic only, which hides behind the
+memory.
 """
 
 from __future__ import annotations
@@ -15,30 +16,33 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import adam
+from torch.optim.adam import adam
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import beside
-from nonsmooth.methods._proximal import Proximal, check, strengths
+from nonsmooth.methods._kernels import Column, torch_fuses
+from nonsmooth.methods._proximal import Proximal, check, chosen, strengths
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxAdam"]
 
+_torch: Any = torch  # the foreach functions are not in its stubs
+
 
 class ProxAdam(Proximal, torch.optim.Adam):
-    """Adam on the loss, the penalty by its proximal operator; exact zeros, for the strength that was asked for.
+    """Adam on the loss, the penalty by its proximal operator: exact zeros, for the strength asked for.
 
     The loss must have no penalty term of its own. Every parameter of a group is penalised by the group's
     ``penalty``; give biases and norms a group with ``penalty=None``.
 
     Args:
         params: parameters, named parameters or groups, as for ``torch.optim.Adam``.
-        lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay, foreach, maximize, capturable, fused: as for
-            ``torch.optim.Adam`` (``decoupled_weight_decay=True`` is AdamW).
+        lr, betas, eps, weight_decay, amsgrad, maximize, foreach, capturable, fused: as for
+            ``torch.optim.Adam``.
+        decoupled_weight_decay: True for AdamW.
         penalty: a penalty of ``nonsmooth.penalties``, or None.
-        compile: do the step by ``torch.compile``, in one kernel, on any device. Otherwise: on the CPU in float32
-            and float64 a kernel of our own, unless ``foreach=True``, ``fused=False``, ``capturable`` or ``amsgrad``
-            ask for torch's; elsewhere torch's step, then the penalty's.
+        compile: do the step by ``torch.compile``, in one kernel, on any device. Otherwise a kernel of our own
+            does it on the CPU in float32 and float64, unless ``foreach=True``, ``fused=False``,
+            ``capturable`` or ``amsgrad`` ask for torch's; elsewhere torch's step, then the penalty's.
 
     Raises:
         InputError: an option out of range, a penalty that is none or does not fit a parameter's shape.
@@ -50,8 +54,8 @@ class ProxAdam(Proximal, torch.optim.Adam):
     ...     optimizer.zero_grad()
     ...     (0.5 * (w - torch.tensor([3.0, 0.2])) ** 2).sum().backward()
     ...     loss = optimizer.step()
-    >>> w.detach()  # soft(3, 1) = 2 and soft(0.2, 1) = 0
-    tensor([2., 0.], dtype=torch.float64)
+    >>> [round(x, 6) for x in w.tolist()]  # soft(3, 1) = 2 and soft(0.2, 1) = 0
+    [2.0, 0.0]
     """
 
     def __init__(
@@ -80,7 +84,8 @@ class ProxAdam(Proximal, torch.optim.Adam):
             params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
             capturable=capturable, fused=fused, decoupled_weight_decay=decoupled_weight_decay,
         )  # fmt: skip
-        # Gradient scaling then unscales the gradients itself and leaves out whole steps, as for a plain optimiser.
+        # Gradient scaling then unscales and leaves out whole steps itself, as for an optimiser that is not
+        # fused.
         self._step_supports_amp_scaling = False
 
     @staticmethod
@@ -91,43 +96,37 @@ class ProxAdam(Proximal, torch.optim.Adam):
         for k, beta in enumerate(group["betas"]):
             check("betas", f"beta parameter at index {k}", beta, "in [0, 1)", lambda x: 0 <= x < 1)
         if group["compile"] and (group["amsgrad"] or group["capturable"]):
-            raise InputError("compile=True does not go with amsgrad or capturable; leave out the one or the other")
+            raise InputError("compile=True does not go with amsgrad or capturable; leave out one of them")
 
     def _step_group(self, group: dict[str, Any]) -> None:
-        params: list[Tensor] = []
-        grads: list[Tensor] = []
-        firsts: list[Tensor] = []
-        seconds: list[Tensor] = []
-        largest: list[Tensor] = []
-        steps: list[Tensor] = []
-        self._init_group(group, params, grads, firsts, seconds, largest, steps)
-        mine = self._in_one_pass(group, params, firsts, seconds)
+        columns: list[Column] = [[], [], [], [], [], []]
+        self._init_group(group, *columns)
+        params, grads, firsts, seconds, largest, steps = columns
+        mine, lined_up = self._in_one_pass(group, params, grads, firsts, seconds)
         if mine:
-            torch._foreach_add_([steps[k] for k in mine], 1)
-            counts = [steps[k].item() for k in mine]
-            shared = {taken: self._numbers(group, taken) for taken in set(counts)}
-            self._run(
-                group,
-                "adam",
-                [(params[k], beside(grads[k], params[k]), firsts[k], seconds[k]) for k in mine],
-                [shared[taken] for taken in counts],
-            )
-        rest = sorted(set(range(len(params))) - set(mine))
-        if rest:
-            adam.adam(
-                *([each[k] for k in rest] for each in (params, grads, firsts, seconds)),
-                largest, [steps[k] for k in rest],
-                foreach=group["foreach"], capturable=group["capturable"], fused=group["fused"],
+            x, m, v, counts = chosen(mine, params, firsts, seconds, steps)
+            _torch._foreach_add_(counts, 1)
+            taken = [*map(Tensor.item, counts)]
+            shared = {count: self._numbers(group, count) for count in set(taken)}
+            self._run(group, "adam", [x, lined_up, m, v], [shared[count] for count in taken])
+        if len(mine) < len(params):
+            rest = sorted(set(range(len(params))) - set(mine))
+            x, g, m, v, counts = chosen(rest, params, grads, firsts, seconds, steps)
+            adam(
+                x, g, m, v, largest, counts,
+                foreach=group["foreach"], capturable=group["capturable"],
+                fused=group["fused"] and all(map(torch_fuses, x, g)),
                 decoupled_weight_decay=group["decoupled_weight_decay"], amsgrad=group["amsgrad"],
                 beta1=group["betas"][0], beta2=group["betas"][1], lr=group["lr"],
                 weight_decay=group["weight_decay"], eps=group["eps"], maximize=group["maximize"],
             )  # fmt: skip
-            self._apply_penalty(group, [params[k] for k in rest])
+            self._apply_penalty(group, x)
 
     @staticmethod
     def _numbers(group: dict[str, Any], step: float) -> tuple[float, ...]:
         """What the kernel's entries share, in its order."""
-        lr, (beta1, beta2), decay = float(group["lr"]), map(float, group["betas"]), float(group["weight_decay"])
+        lr, decay = float(group["lr"]), float(group["weight_decay"])
+        beta1, beta2 = map(float, group["betas"])
         decoupled = group["decoupled_weight_decay"]
         l1, l2 = strengths(group["penalty"]) or (0.0, 0.0)
         return (

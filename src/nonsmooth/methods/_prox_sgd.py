@@ -4,9 +4,9 @@
     c <- momentum c + (1 - dampening)        (c <- 1 at first)
     x <- prox_s(x - lr b), s = lr c;         Nesterov: x - lr (g + momentum b), s = lr (1 + momentum c)
 
-The gain c, a number a parameter, is what a constant gradient of 1 would have made of the buffer: the penalty is
-given the step that the gradient got, or another strength is solved for (see ``_metric``). Without momentum this
-is the proximal gradient method of Lions and Mercier (1979). As ``attach`` on stock SGD, to rounding.
+The gain c, a number a parameter, is what a constant gradient of 1 would have made of the buffer: the penalty
+is given the step that the gradient got, or another strength is solved for (see ``_metric``). Without momentum
+this is the proximal gradient method of Lions and Mercier (1979). As ``attach`` on stock SGD, to rounding.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import sgd
+from torch.optim.sgd import sgd
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import beside
+from nonsmooth.methods._kernels import Column, torch_fuses
 from nonsmooth.methods._metric import next_gain, settled_gain
-from nonsmooth.methods._proximal import Proximal, check, strengths
+from nonsmooth.methods._proximal import Proximal, check, chosen, strengths
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxSGD"]
 
 
 class ProxSGD(Proximal, torch.optim.SGD):
-    """SGD on the loss, the penalty by its proximal operator; exact zeros, for the strength that was asked for.
+    """SGD on the loss, the penalty by its proximal operator: exact zeros, for the strength asked for.
 
     The loss must have no penalty term of its own. Every parameter of a group is penalised by the group's
     ``penalty``; give biases and norms a group with ``penalty=None``.
@@ -38,22 +38,22 @@ class ProxSGD(Proximal, torch.optim.SGD):
         lr, dampening, weight_decay, nesterov, maximize, foreach, fused: as for ``torch.optim.SGD``.
         momentum: likewise, below 1.
         penalty: a penalty of ``nonsmooth.penalties``, or None.
-        compile: do the step by ``torch.compile``, in one kernel, on any device. Otherwise: on the CPU in float32
-            and float64 a kernel of our own, unless ``foreach=True`` or ``fused=False`` ask for torch's;
-            elsewhere torch's step, then the penalty's.
+        compile: do the step by ``torch.compile``, in one kernel, on any device. Otherwise: on the CPU in
+            float32 and float64 a kernel of our own, unless ``foreach=True`` or ``fused=False`` ask for
+            torch's; elsewhere torch's step, then the penalty's.
 
     Raises:
         InputError: an option out of range, a penalty that is none or does not fit a parameter's shape.
 
     >>> import nonsmooth as ns
-    >>> w = torch.nn.Parameter(torch.tensor([3.0, 0.2]))
+    >>> w = torch.nn.Parameter(torch.tensor([3.0, 0.2], dtype=torch.float64))
     >>> optimizer = ProxSGD([w], lr=0.1, momentum=0.9, penalty=ns.L1(1.0))
     >>> for _ in range(400):
     ...     optimizer.zero_grad()
     ...     (0.5 * (w - torch.tensor([3.0, 0.2])) ** 2).sum().backward()
     ...     loss = optimizer.step()
-    >>> w.detach()  # soft(3, 1) = 2 and soft(0.2, 1) = 0
-    tensor([2., 0.])
+    >>> [round(x, 6) for x in w.tolist()]  # soft(3, 1) = 2 and soft(0.2, 1) = 0
+    [2.0, 0.0]
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class ProxSGD(Proximal, torch.optim.SGD):
             params, lr, momentum, dampening, weight_decay, nesterov,
             maximize=maximize, foreach=foreach, fused=fused,
         )  # fmt: skip
-        # Gradient scaling then unscales the gradients itself and leaves out whole steps, as for a plain optimiser.
+        # Gradient scaling then unscales and leaves out whole steps itself, as for an optimiser that is not
+        # fused.
         self._step_supports_amp_scaling = False
 
     @staticmethod
@@ -97,46 +98,49 @@ class ProxSGD(Proximal, torch.optim.SGD):
             )
 
     def _step_group(self, group: dict[str, Any]) -> None:
-        params: list[Tensor] = []
-        grads: list[Tensor] = []
-        buffers: list[Tensor | None] = []
-        self._init_group(group, params, grads, buffers)
+        columns: list[Column] = [[], [], []]
+        self._init_group(group, *columns)
+        params, grads, buffers = columns
         momentum = group["momentum"] != 0
-        gains = [self._next_gain(group, p) for p in params] if momentum else [1.0] * len(params)
         if not momentum:
             buffers = [None] * len(params)
-        mine = self._in_one_pass(group, params, buffers)
+        gains = [self._follow_gain(group, p) if momentum else 1.0 for p in params]
+        mine, lined_up = self._in_one_pass(group, params, grads, buffers)
         if mine:
-            alike = {(gains[k], buffers[k] is None) for k in mine}
-            shared = {each: self._numbers(group, *each) for each in alike}
-            numbers = [shared[gains[k], buffers[k] is None] for k in mine]
-            for k in mine:
-                if momentum and buffers[k] is None:
-                    buffers[k] = torch.zeros_like(params[k], memory_format=torch.preserve_format)
-        rest = sorted(set(range(len(params))) - set(mine))
-        if rest:
-            found = [buffers[k] for k in rest] if momentum else [None] * len(rest)
-            sgd.sgd(
-                [params[k] for k in rest], [grads[k] for k in rest], found,
-                foreach=group["foreach"], fused=group["fused"],
+            x, gain, b = chosen(mine, params, gains, buffers)
+            kinds = [(c, each is None) for c, each in zip(gain, b, strict=True)]
+            if momentum:
+                b = [self._buffer(p) for p in x]
+            shared = {kind: self._numbers(group, *kind) for kind in set(kinds)}
+            self._run(group, "sgd", [x, lined_up, b], [shared[kind] for kind in kinds])
+        if len(mine) < len(params):
+            rest = sorted(set(range(len(params))) - set(mine))
+            x, g, b = chosen(rest, params, grads, buffers)
+            sgd(
+                x, g, b,
+                foreach=group["foreach"], fused=group["fused"] and all(map(torch_fuses, x, g)),
                 weight_decay=group["weight_decay"], momentum=group["momentum"], lr=group["lr"],
                 dampening=group["dampening"], nesterov=group["nesterov"], maximize=group["maximize"],
             )  # fmt: skip
-            for k, buffer in zip(rest, found, strict=True):
-                buffers[k] = buffer
-        if momentum:
-            for p, buffer, gain in zip(params, buffers, gains, strict=True):
-                self.state[p].update(momentum_buffer=buffer, gain=gain)
-        if mine:
-            tensors = [(params[k], beside(grads[k], params[k]), buffers[k]) for k in mine]
-            self._run(group, "sgd", tensors, numbers)
-        self._apply_penalty(group, [params[k] for k in rest])
+            if momentum:
+                for p, buffer in zip(x, b, strict=True):
+                    self.state[p]["momentum_buffer"] = buffer
+            self._apply_penalty(group, x)
 
-    def _next_gain(self, group: dict[str, Any], p: Tensor) -> float:
+    def _buffer(self, p: Tensor) -> Tensor:
         state = self.state[p]
         if state.get("momentum_buffer") is None:
-            return next_gain(group, None)
-        return next_gain(group, state.get("gain", settled_gain(group)))  # stock SGD's checkpoint says no gain
+            state["momentum_buffer"] = torch.zeros_like(p, memory_format=torch.preserve_format)
+        return state["momentum_buffer"]
+
+    def _follow_gain(self, group: dict[str, Any], p: Tensor) -> float:
+        """The gain of a parameter's buffer after the step to come; kept."""
+        state = self.state[p]
+        before = None
+        if state.get("momentum_buffer") is not None:
+            before = state.get("gain", settled_gain(group))  # stock SGD's checkpoint says nothing of a gain
+        state["gain"] = next_gain(group, before)
+        return state["gain"]
 
     @staticmethod
     def _numbers(group: dict[str, Any], gain: float, fresh: bool) -> tuple[float, ...]:

@@ -1,29 +1,30 @@
-"""What ProxAdam and ProxSGD share: penalties in parameter groups, checkpoints, and the answers of an attachment.
+"""What ProxAdam and ProxSGD share: penalties in groups, checkpoints, and the answers of an attachment.
 
-A group's "penalty" is an option like its "lr". In a ``state_dict`` it is a plain dictionary, so that checkpoints
-load with ``weights_only=True``, and in stock Adam or SGD too, which ignore it.
+A group's "penalty" is an option like its "lr". In a ``state_dict`` it is a plain dictionary, so that
+checkpoints load with ``weights_only=True``, and in stock Adam or SGD too, which ignore it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._attach import Term
-from nonsmooth.methods._kernels import addressable, alike, launch, soft_threshold_
+from nonsmooth.methods._kernels import Column, fitting_steps, launch, soft_threshold_
 from nonsmooth.methods._metric import Metric, effective_step, local
 from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty, is_number
 
-__all__ = ["Proximal", "check", "strengths"]
+__all__ = ["Proximal", "check", "chosen", "strengths"]
 
 
 def check(option: str, words: str, value: Any, allowed: str, good: Callable[[float], bool]) -> None:
@@ -47,6 +48,11 @@ def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
         if is_number(l1) and is_number(l2):
             return float(l1), float(l2)
     return None
+
+
+def chosen(places: Column, *columns: Column) -> list[Column]:
+    """The columns' entries at the places."""
+    return [column if len(places) == len(column) else [column[k] for k in places] for column in columns]
 
 
 def _plain(value: Any) -> bool:
@@ -99,7 +105,7 @@ class Proximal(_Base):
     def _check_group(group: Mapping[str, Any]) -> None:
         raise NotImplementedError
 
-    @torch._disable_dynamo  # a compiled training step calls this as it is: it is compiled already
+    @_disable_dynamo  # a compiled training step calls this as it is: it is compiled already
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One step: the stock update on the loss, and the penalty's proximal step in its metric.
@@ -118,8 +124,8 @@ class Proximal(_Base):
             for p in group["params"]:
                 if p.grad is not None and p.grad.layout is not torch.strided:
                     raise InputError(
-                        f"{type(self).__name__} does not support sparse gradients: the penalty moves every entry; "
-                        "make the layer with sparse=False"
+                        f"{type(self).__name__} does not support sparse gradients: the penalty moves every "
+                        "entry; make the layer with sparse=False"
                     )
             self._step_group(group)
         return loss
@@ -142,8 +148,8 @@ class Proximal(_Base):
         for p in group["params"]:
             if not p.is_floating_point():
                 raise InputError(
-                    f"a parameter has dtype {p.dtype}; {type(self).__name__} takes real floating-point tensors, "
-                    "give others to an optimiser of their own"
+                    f"a parameter has dtype {p.dtype}; {type(self).__name__} takes real floating-point "
+                    "tensors, give others to an optimiser of their own"
                 )
             if penalty is not None:
                 penalty.value(p.detach())  # a group structure that does not fit the shape says so now
@@ -194,7 +200,7 @@ class Proximal(_Base):
         return tuple(found)
 
     def value(self) -> Tensor:
-        """The penalty of all parameters together, a 0-d tensor; not differentiable: it is no part of the loss."""
+        """The penalty of all parameters together, a 0-d tensor without a graph: it is no part of the loss."""
         with torch.no_grad():
             values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
         return torch.stack(values).sum() if values else torch.zeros(())
@@ -217,39 +223,30 @@ class Proximal(_Base):
         return self.metric_of(parameter).step()
 
     @staticmethod
-    def _in_one_pass(group: dict[str, Any], params: list[Tensor], *states: list[Any]) -> list[int]:
-        """For which parameters (with gradients) step and penalty go together, not one after the other."""
+    def _in_one_pass(
+        group: dict[str, Any], params: Column, gradients: Column, *states: Column
+    ) -> tuple[list[int], Column]:
+        """For which parameters step and penalty go together, not one after the other; their gradients."""
         if group.get("amsgrad") or group.get("capturable"):
-            return []
+            return [], []
         if group["compile"]:
-            return list(range(len(params)))
+            return list(range(len(params))), gradients
         if group["fused"] is False or group["foreach"]:
-            return []
-        return [
-            k
-            for k, p in enumerate(params)
-            if addressable(p) and all([each[k] is None or alike(p, each[k]) for each in states])
-        ]
+            return [], []
+        return fitting_steps(params, gradients, *states)
 
     def _run(
-        self,
-        group: dict[str, Any],
-        name: str,
-        tensors: Sequence[tuple[Tensor, ...]],
-        numbers: Sequence[tuple[float, ...]],
+        self, group: dict[str, Any], name: str, columns: list[Column], numbers: list[tuple[float, ...]]
     ) -> None:
-        """One pass over the tensors (parameter first), and the penalty after it if the pass does not know it."""
+        """One pass over columns of tensors, parameters first; the penalty after it if the pass knows it not."""
         if group["compile"]:
             from nonsmooth.methods import _compiled
 
-            _compiled.run(name, tensors, numbers)
+            _compiled.run(name, columns, numbers)
         else:
-            dtypes = {row[0].dtype for row in tensors}
-            for dtype in dtypes:
-                chosen = [k for k, row in enumerate(tensors) if row[0].dtype is dtype]
-                launch(name, [tensors[k] for k in chosen], [numbers[k] for k in chosen])
+            launch(name, columns, numbers)
         if strengths(group["penalty"]) is None:
-            self._apply_penalty(group, [row[0] for row in tensors])
+            self._apply_penalty(group, columns[0])
 
     def _metric(self, group: dict[str, Any], p: Tensor) -> Metric:
         # Only a parameter that SGD gave a buffer has a gain.

@@ -108,7 +108,7 @@ def strength_path(
     ...         optimizer.step()
     >>> (0.5 * (w - target) ** 2).sum().backward()
     >>> path = strength_path(prox, fit, points=3, ratio=0.25)
-    >>> [(point.factor, point.nonzeros) for point in path.points]
+    >>> [(round(point.factor, 6), point.nonzeros) for point in path.points]
     [(3.0, 0), (1.5, 1), (0.75, 2)]
     """
     before, prox.factor = prox.factor, 1.0

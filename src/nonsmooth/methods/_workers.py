@@ -1,8 +1,8 @@
 """A few threads that stay, for compiled loops that let go of the interpreter's lock.
 
-numba's own threads are not used: its default layer aborts the process when two Python threads enter it at once.
-Here any number of them may: whoever calls works too, takes pieces until none is left, and waits only for the
-pieces that others have begun, so nobody waits for a thread that is busy elsewhere.
+numba's own threads are not used: its default layer aborts the process when two Python threads enter it at
+once. Here any number of them may: whoever calls works too, takes pieces until none is left, and waits only
+for the pieces that others have begun, so nobody waits for a thread that is busy elsewhere.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ def _workers(count: int) -> ThreadPoolExecutor:
 
 
 def share(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
-    """Call ``work(begin, end)`` for pieces that make up 0..total, on this thread and up to threads - 1 others.
+    """Call ``work(begin, end)`` for pieces that make up 0..total, on this thread and threads - 1 others.
 
     Args:
-        work: a function that lets go of the interpreter's lock, and is safe to run on different pieces at once.
+        work: a function that lets go of the interpreter's lock, and is safe to run on different pieces at
+            once.
         total: positions, >= 0.
         piece: positions of a piece, >= 1; the last one may be shorter.
         threads: >= 1.

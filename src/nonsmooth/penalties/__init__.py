@@ -1,4 +1,9 @@
-"""Non-smooth terms: value, proximal operator, subdifferential, and the strength where all is zero."""
+"""Non-smooth terms: value, proximal operator, subdifferential, and the strength where all is zero.
+
+Each is a :class:`Penalty`. Entry by entry: ``L1`` and ``ElasticNet``, which are convex, ``MCP`` and ``SCAD``
+(L1 that leaves large entries alone), ``LogSum`` and ``L0``. By groups (rows, columns, filters, heads, blocks,
+any): ``GroupL1``, and ``SparseGroupL1``, which has zeros within its groups as well.
+"""
 
 from nonsmooth.penalties._elastic_net import L1, ElasticNet
 from nonsmooth.penalties._group_l1 import GroupL1

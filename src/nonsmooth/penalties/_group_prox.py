@@ -87,7 +87,8 @@ def _on_host(xp: Any, a: Any) -> bool:
         return True
     import torch
 
-    return type(a) is torch.Tensor and a.device.type == "cpu" and not torch.compiler.is_compiling()
+    plain = type(a) in (torch.Tensor, torch.nn.Parameter)  # not a subclass made for tracing or sharding
+    return plain and a.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def _solve(xp: Any, z: Any, threshold: Any, axes: tuple[int, ...]) -> Any:

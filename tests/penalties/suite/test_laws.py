@@ -108,8 +108,6 @@ def test_steps_that_agree_are_one_step(row: Row) -> None:
 def test_scaled_is_made_with_the_other_strength(row: Row) -> None:
     """By its value: three times the strength; for the elastic net's twin the ridge goes along."""
     x, _ = _data(row, 6)
-    if row.name == "elastic net's twin":
-        expected = 3 * row.make(0.5).value(x)
-    else:
-        expected = row.make(1.5).value(x)
+    twin = row.name == "elastic net's twin"
+    expected = 3 * row.make(0.5).value(x) if twin else row.make(1.5).value(x)
     np.testing.assert_allclose(row.make(0.5).scaled(3.0).value(x), expected, rtol=1e-13)

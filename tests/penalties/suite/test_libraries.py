@@ -55,7 +55,9 @@ def test_in_place_is_the_same(row: Row) -> None:
         np.testing.assert_array_equal(other, expected)
         weight = torch.nn.Parameter(torch.tensor(x))
         s = step if step is not each else torch.tensor(each)
-        assert penalty.prox(weight, s, out=weight) is weight  # a leaf that asks for a gradient, no guard needed
+        assert (
+            penalty.prox(weight, s, out=weight) is weight
+        )  # a leaf that asks for a gradient, no guard needed
         np.testing.assert_array_equal(weight.detach(), penalty.prox(torch.tensor(x), s))
         assert weight.is_leaf
         assert weight.requires_grad
@@ -83,7 +85,9 @@ def test_low_precision(row: Row, dtype: torch.dtype) -> None:
     assert penalty.subgradient(x).dtype == dtype
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r.make(1.0).value(X.reshape(r.shape)).shape], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.make(1.0).value(X.reshape(r.shape)).shape], ids=lambda r: r.name
+)
 def test_a_batch_is_its_elements(row: Row) -> None:
     penalty, x, g, each = row.make(0.5), X.reshape(2, 2, 6), G.reshape(2, 2, 6), EACH.reshape(2, 2, 6)
     for step in (0.7, each):
@@ -95,7 +99,9 @@ def test_a_batch_is_its_elements(row: Row) -> None:
         np.testing.assert_allclose(penalty.value(x)[k], penalty.value(x[k]), rtol=1e-13)
         np.testing.assert_allclose(penalty.strength_max(g)[k], penalty.strength_max(g[k]), rtol=1e-13)
         np.testing.assert_allclose(
-            penalty.subdifferential_distance(x, g)[k], penalty.subdifferential_distance(x[k], g[k]), rtol=1e-12
+            penalty.subdifferential_distance(x, g)[k],
+            penalty.subdifferential_distance(x[k], g[k]),
+            rtol=1e-12,
         )
 
 

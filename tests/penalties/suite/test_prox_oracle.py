@@ -58,9 +58,28 @@ def test_prox_of_an_entry_is_the_global_minimiser(row: Row, x: float, step: floa
     assert 0 <= found <= x
 
 
+@pytest.mark.parametrize("row", SEPARABLE, ids=lambda row: row.name)
+@pytest.mark.parametrize("step", [0.1, 0.3, 0.45, 1.0, 1.7, 2.3, 3.2, 4.5, 12.0])
+def test_nothing_on_a_grid_is_lower(row: Row, step: float) -> None:
+    """Steps on both sides of every change of formula, points on both sides of every jump."""
+    assert row.entry is not None
+    grid = np.linspace(0, 9, 3001)
+    penalty = step * np.array([float(row.entry(u, 1.0)) for u in grid])
+    x = np.linspace(0, 9, 301)
+    u = row.make(1.0).prox(x, step)
+    reached = step * np.array([float(row.entry(v, 1.0)) for v in u]) + (u - x) ** 2 / 2
+    lowest = (penalty + (grid - x[:, None]) ** 2 / 2).min(axis=1)
+    assert (reached <= lowest + 1e-12).all()
+
+
 @pytest.mark.parametrize(
     ("name", "step", "border", "below"),
-    [("MCP 0.4", 1.6, 0.8, 0.0), ("SCAD 1.5", 1.5, 2.0, 0.5), ("SCAD 1.5", 10.0, 5.0, 0.0), ("L0", 2.0, 2.0, 0.0)],
+    [
+        ("MCP 0.4", 1.6, 0.8, 0.0),
+        ("SCAD 1.5", 1.5, 2.0, 0.5),
+        ("SCAD 1.5", 10.0, 5.0, 0.0),
+        ("L0", 2.0, 2.0, 0.0),
+    ],
 )
 def test_at_a_tie_the_smaller_is_taken(name: str, step: float, border: float, below: float) -> None:
     """Borders by hand: sqrt(step gamma); (a + 1 + step)/2 and sqrt(step (a + 1)); sqrt(2 step)."""
@@ -72,7 +91,7 @@ def test_at_a_tie_the_smaller_is_taken(name: str, step: float, border: float, be
 
 
 def _by_cone(row: Row, x: np.ndarray, step: np.ndarray, lam: float) -> np.ndarray:
-    """By Clarabel, whose best tolerance (1e-7 in u) says what is zero, then by roots of the gradient there."""
+    """By Clarabel, whose best tolerance (1e-7 in u) says what is zero, then roots of the gradient."""
     a, b = row.shares
     u, labels = cp.Variable(x.size), row.labels()
     members = {n: np.flatnonzero(labels == n) for n in row.weights()}

@@ -20,7 +20,7 @@ def _largest(distance: np.ndarray) -> float:
 @settings(max_examples=20)
 @given(seed=seeds, step=st.floats(-2, 2), strength=st.floats(-2, 1))
 def test_what_prox_gives_is_stationary(row: Row, seed: int, step: float, strength: float) -> None:
-    """u = prox(x) has (u - x)/step as a gradient that the penalty balances; exactly, also where not convex."""
+    """u = prox(x) has (u - x)/step as a gradient that the penalty balances; also where not convex."""
     rng = np.random.default_rng(seed)
     penalty, x = row.make(10**strength), rng.standard_normal(row.shape)
     for s in (10**step, 10 ** rng.uniform(-2, 2, row.shape)):
@@ -56,7 +56,9 @@ def test_strength_max_is_the_border(row: Row, seed: int, size: float) -> None:
         assert _largest(row.make(1e-300).subdifferential_distance(zero, g)) == 0
         assert _largest(row.make(0.0).subdifferential_distance(zero, g)) == np.abs(g).max()
         return
-    if row.name == "elastic net's twin":  # smooth: no strength makes 0 stationary, the border is its kinked twin's
+    if (
+        row.name == "elastic net's twin"
+    ):  # smooth: no strength makes 0 stationary, the border is its kinked twin's
         assert least == np.abs(g).max()
         return
     if row.name == "labels, weights":  # a free group cannot be held at 0

@@ -1,0 +1,49 @@
+"""What all penalties do alike with bad input; their laws are in ``suite``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nonsmooth.errors import InputError
+from nonsmooth.penalties import L0, L1, MCP, SCAD, GroupL1, LogSum, Penalty
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), np.array([0.1, -2.0])])
+@pytest.mark.parametrize("make", [MCP, SCAD, L0, LogSum])
+def test_bad_strengths_are_named(make, bad) -> None:
+    with pytest.raises(InputError, match=r"strength = .* is not allowed; give a finite number >= 0"):
+        make(bad)
+
+
+@pytest.mark.parametrize("bad", [-1.0, 0.0, float("nan"), float("inf")])
+def test_bad_shapes_are_named(bad: float) -> None:
+    for make, name in (
+        (lambda: MCP(1.0, gamma=bad), "gamma"),
+        (lambda: SCAD(1.0, a=bad), "a"),
+        (lambda: LogSum(1.0, epsilon=bad), "epsilon"),
+    ):
+        with pytest.raises(InputError, match=rf"{name} = {bad} is not allowed; give a finite number >"):
+            make()
+    with pytest.raises(InputError, match=r"a = 1\.0"):
+        SCAD(1.0, a=1.0)
+
+
+@pytest.mark.parametrize("step", [-0.1, float("nan")])
+@pytest.mark.parametrize("penalty", [L1(1.0), MCP(1.0), GroupL1(1.0)])
+def test_bad_steps_are_named(penalty: Penalty, step: float) -> None:
+    with pytest.raises(InputError, match=f"step = {step:g} is not allowed; give a number >= 0"):
+        penalty.prox(np.ones((2, 2)), step)
+
+
+def test_bad_factors_are_named() -> None:
+    with pytest.raises(InputError, match="strength = -2 is not allowed"):
+        MCP(1.0).scaled(-2.0)
+    with pytest.raises(InputError, match="l1 = inf"):
+        L1(1.0).scaled(float("inf"))
+
+
+def test_scaled_leaves_what_it_came_from() -> None:
+    penalty = GroupL1(1.0, [0, 1, 1], "sqrt")
+    assert penalty.scaled(3.0).strength == 3.0
+    assert penalty.strength == 1.0
