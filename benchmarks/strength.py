@@ -193,11 +193,9 @@ def main() -> int:
                 far, gap, same = ours(problem, name, cosine)
                 good = far <= TARGET and abs(gap) <= TARGET and same
                 missed += not good
-                print(
-                    f"{name:20} {problem.name:9} {'cosine' if cosine else 'constant':9} {far:9.1e} {gap:9.1e}  "
-                    f"{'exact' if same else 'differs'}{'' if good else '   MISSED'}",
-                    flush=True,
-                )
+                step, support = "cosine" if cosine else "constant", "exact" if same else "differs"
+                line = f"{name:20} {problem.name:9} {step:9} {far:9.1e} {gap:9.1e}  {support}"
+                print(line if good else f"{line}   MISSED", flush=True)
     lasso = every["L1"]
     print(f"\npeers on the LASSO, {int((lasso.exact == 0).sum())} zeros in the exact solution, constant step")
     peers: dict[str, Callable[[Problem, str], torch.Tensor]] = {

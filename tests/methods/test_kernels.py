@@ -15,6 +15,8 @@ from nonsmooth.methods._kernels import (
     Shrinkage,
     addressable,
     alike,
+    count_up,
+    fitting,
     fitting_steps,
     soft_threshold_,
     soft_thresholds_,
@@ -191,6 +193,16 @@ def test_what_is_not_for_the_loops_is_left_to_torch(name: str) -> None:
         assert not alike(plain, x)
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_one_among_many_is_found(name: str) -> None:
+    """The look at all tensors at once lets none through that the look at each does not."""
+    fine = [torch.ones(4) for _ in range(6)]
+    odd = [*fine[:3], REFUSED[name](), *fine[3:]]
+    assert fitting(fine, fine) == [0, 1, 2, 3, 4, 5]
+    assert fitting([*fine, fine[0]], odd) == [k for k in range(7) if k != 3 or alike(fine[0], odd[3])]
+    assert fitting(odd, [None] * 7) == [0, 1, 2, 4, 5, 6]
+
+
 def test_a_moment_or_number_elsewhere_is_left_to_torch() -> None:
     x = torch.ones(4, 3)
     for moment in (
@@ -213,6 +225,14 @@ def test_a_gradient_laid_out_otherwise_is_brought_in_line() -> None:
     assert alike(x, lined_up)
     assert fitting_steps([x], [lined_up])[1][0] is lined_up
     assert fitting_steps([x, x.bool()], [gradient, gradient], [x, x])[0] == [0]
+
+
+@pytest.mark.parametrize("dtypes", [[torch.float32] * 5, [torch.float64] * 4, [torch.bfloat16, *DTYPES * 2]])
+def test_counts(dtypes) -> None:
+    steps = [torch.tensor(float(k), dtype=dtype) for k, dtype in enumerate(dtypes)]
+    expected = [k + 1.0 for k in range(len(steps))]
+    assert count_up(steps) == expected
+    assert [step.item() for step in steps] == expected
 
 
 def test_autograd_notices() -> None:

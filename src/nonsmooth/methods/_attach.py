@@ -246,8 +246,9 @@ def attach(
             a shell; the first that matches counts) to penalties, for strengths per layer. Parameters that no
             pattern matches are not penalised.
         params: what to penalise. A model: its weights by the rule of ``ns.select_weights``, that is, no
-            biases, no norms, no embeddings. Or the tensors themselves, or pairs (name, tensor), taken as they are. None:
-            the optimiser's parameters with two axes or more (embeddings cannot be told from weights then).
+            biases, no norms, no embeddings. Or the tensors themselves, or pairs (name,
+            tensor), taken as they are. None: the optimiser's parameters with two axes or more (embeddings
+            cannot be told from weights then).
         schedule: multiplies the strengths at step t = 0, 1, ... by ``schedule(t)``; None for constant ones.
 
     Returns:

@@ -25,6 +25,7 @@ __all__ = [
     "Shrinkage",
     "addressable",
     "alike",
+    "count_up",
     "fitting",
     "fitting_steps",
     "launch",
@@ -93,7 +94,9 @@ _dtype, _is_cpu = attrgetter("dtype"), attrgetter("is_cpu")
 
 
 def _all_fit(x: Column, *others: Column) -> bool:
-    """``addressable`` and ``alike`` for all at once, at a quarter of the cost; False only says: look closer."""
+    """``addressable`` and ``alike`` for all at once: cheaper from a few on. False only says: look closer."""
+    if len(x) < 4:
+        return False
     kinds, sizes = [*map(_dtype, x)], [*map(Tensor.numel, x)]
     for column in (x, *others):
         classes = set(map(type, column))
@@ -177,6 +180,17 @@ def _launch(name: str, kind: Any, columns: Sequence[Column], numbers: Sequence[t
         share(lambda begin, end: loop(*fixed, begin, end), total, piece, threads)
 
 
+def count_up(steps: Column) -> list[float]:
+    """Add 1 to each of the 0-d tensors; what they are then. torch takes 1.5 us a tensor for this."""
+    if _all_fit(steps) and len(set(map(_dtype, steps))) == 1:
+        counts = np.empty(len(steps))
+        _loops().count(_TYPES[steps[0].dtype](1), np.array([*map(Tensor.data_ptr, steps)]), counts)
+        return counts.tolist()
+    for step in steps:
+        step += 1
+    return [*map(Tensor.item, steps)]
+
+
 class Shrinkage(NamedTuple):
     """One parameter's proximal step of l1 ||.||_1 + l2 ||.||^2, strengths >= 0, in the metric."""
 
@@ -231,7 +245,7 @@ def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
 
 
 def _numbers(each: Shrinkage) -> tuple[float, ...]:
-    """What the loop's entries share. An infinite step of no strength is no step: 0 x infinity would be NaN."""
+    """What its entries share. An infinite step of no strength is no step: 0 x infinity would be NaN."""
     step, l1, l2 = each.metric.numerator, each.l1, each.l2
     return (
         step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0,

@@ -23,7 +23,7 @@ from typing import Any
 
 from numba import extending, njit, types
 
-__all__ = ["adam", "sgd", "threshold"]
+__all__ = ["adam", "count", "sgd", "threshold"]
 
 # What the decorator returns is seen by numba alone; a type checker would take it for the function.
 _intrinsic: Any = extending.intrinsic
@@ -55,9 +55,9 @@ def _like(typingctx, number, one):
 
 
 @njit(error_model="numpy")
-def _soft(x, cut, divisor, zero):
+def _soft(x, cut, zero):
     # Not max(|x| - cut, 0): that hides a NaN, and is NaN where both are infinite.
-    return zero if abs(x) <= cut else math.copysign(abs(x) - cut, x) / divisor
+    return zero if abs(x) <= cut else math.copysign(abs(x) - cut, x)
 
 
 @njit(error_model="numpy")
@@ -68,7 +68,7 @@ def _faded(x, floor, zero):
 @njit(error_model="numpy")
 def _shrink(p, n, cut, divisor, zero):
     for i in range(n):
-        p[i] = _soft(p[i], cut, divisor, zero)
+        p[i] = _soft(p[i], cut, zero) / divisor
 
 
 @njit(error_model="numpy")
@@ -76,7 +76,8 @@ def _threshold(p, v, n, root, scale, eps, tiny, a, b, zero, one):
     for i in range(n):
         d = (math.sqrt(v[i]) if root else v[i]) * scale + eps
         d = tiny if d < tiny else d
-        p[i] = _soft(p[i], a / d, one + b / d, zero)
+        x = _soft(p[i], a / d, zero)
+        p[i] = x / (one + b / d) if b != zero else x
 
 
 @njit(error_model="numpy")
@@ -92,7 +93,8 @@ def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, 
         m[i], v[i] = first, second
         d = math.sqrt(second) * scale + eps
         d = tiny if d < tiny else d
-        p[i] = _soft(x - size * first / d, a / d, one + b / d, zero)
+        x = _soft(x - size * first / d, a / d, zero)
+        p[i] = x / (one + b / d) if b != zero else x
 
 
 @njit(error_model="numpy")
@@ -105,7 +107,16 @@ def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, tiny, cut, di
             first = _faded(keep * m[i] + gain * d, tiny, zero)
             m[i] = first
             d = d + ahead * first if ahead != zero else first
-        p[i] = _soft(x - size * d, cut, divisor, zero)
+        p[i] = _soft(x - size * d, cut, zero) / divisor
+
+
+@njit(cache=True, error_model="numpy")
+def count(one, addresses, counts):
+    """Add 1 to each of the numbers at the addresses, int64 (K,), and write them into counts, float64 (K,)."""
+    for k in range(counts.shape[0]):
+        place = _at(addresses[k], 0, one)
+        place[0] += one
+        counts[k] = place[0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -98,7 +98,7 @@ _REFUSED = {
     "ever at a penalised solution; use SGD or Adam",
     "Adafactor": "it clips each update by the norm of the whole tensor; use AdamW or ProxAdam for the "
     "penalised weights",
-    "SparseAdam": "it moves only the rows that had a gradient; use Adam, or ProxSGD, on the penalised weights",
+    "SparseAdam": "it moves only the rows that had a gradient; use Adam on the penalised weights",
     "ASGD": "its result is an average of the iterates, which has no exact zeros; use SGD",
     "Lion": "it uses the sign of its momentum only; use AdamW or ProxAdam",
 }

@@ -19,13 +19,11 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, torch_fuses
+from nonsmooth.methods._kernels import Column, count_up, torch_fuses
 from nonsmooth.methods._proximal import Proximal, check, chosen, strengths
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxAdam"]
-
-_torch: Any = torch  # the foreach functions are not in its stubs
 
 
 class ProxAdam(Proximal, torch.optim.Adam):
@@ -105,8 +103,7 @@ class ProxAdam(Proximal, torch.optim.Adam):
         mine, lined_up = self._in_one_pass(group, params, grads, firsts, seconds)
         if mine:
             x, m, v, counts = chosen(mine, params, firsts, seconds, steps)
-            _torch._foreach_add_(counts, 1)
-            taken = [*map(Tensor.item, counts)]
+            taken = count_up(counts)
             shared = {count: self._numbers(group, count) for count in set(taken)}
             self._run(group, "adam", [x, lined_up, m, v], [shared[count] for count in taken])
         if len(mine) < len(params):

@@ -238,7 +238,7 @@ class Proximal(_Base):
     def _run(
         self, group: dict[str, Any], name: str, columns: list[Column], numbers: list[tuple[float, ...]]
     ) -> None:
-        """One pass over columns of tensors, parameters first; the penalty after it if the pass knows it not."""
+        """One pass over columns of tensors, parameters first; then the penalty, if the pass knows it not."""
         if group["compile"]:
             from nonsmooth.methods import _compiled
 
