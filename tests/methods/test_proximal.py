@@ -1,12 +1,6 @@
-"""torch's own test patterns for its optimisers, on ProxAdam and ProxSGD; both against the attached penalty.
+"""torch's test patterns for its optimisers, on ProxAdam and ProxSGD; both against the attached penalty."""
 
-The options are those that torch's suite runs Adam and SGD with.
-"""
-
-import copy
-import io
 import math
-import pickle
 import warnings
 
 import pytest
@@ -16,78 +10,25 @@ from torch.optim import lr_scheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import nonsmooth as ns
+from methods.proximal import (
+    BOTH,
+    IMPLEMENTATIONS,
+    KINDS,
+    OPTIONS,
+    PENALTY,
+    assert_close,
+    assert_equal,
+    copies,
+    every_kind,
+    gradients,
+    make,
+)
 from nonsmooth.errors import InputError
-from nonsmooth.methods._prox_adam import ProxAdam
-from nonsmooth.methods._prox_sgd import ProxSGD
-
-KINDS = {"adam": (ProxAdam, torch.optim.Adam), "sgd": (ProxSGD, torch.optim.SGD)}
-OPTIONS = [
-    ("adam", {}),
-    ("adam", {"lr": 0.01}),
-    ("adam", {"lr": torch.tensor(0.01)}),
-    ("adam", {"betas": (0.5, 0.6)}),
-    ("adam", {"betas": (torch.tensor(0.9), torch.tensor(0.99))}),
-    ("adam", {"weight_decay": 0.1}),
-    ("adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
-    ("adam", {"weight_decay": 0.1, "maximize": True}),
-    ("adam", {"weight_decay": 0.1, "amsgrad": True}),
-    ("sgd", {"lr": 0.01}),
-    ("sgd", {"lr": torch.tensor(0.001)}),
-    ("sgd", {"lr": 0.01, "weight_decay": 0.5}),
-    ("sgd", {"lr": 0.01, "momentum": 0.9}),
-    ("sgd", {"lr": 0.01, "weight_decay": 0.1, "maximize": True}),
-    ("sgd", {"lr": 0.01, "momentum": 0.9, "dampening": 0.5}),
-    ("sgd", {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}),
-    ("sgd", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-]
-IMPLEMENTATIONS = [{}, {"foreach": True}, {"foreach": False, "fused": False}, {"fused": True}]
-PENALTY = ns.ElasticNet(0.8, 0.02)
-BOTH = [("adam", {"lr": 0.02}), ("sgd", {"lr": 0.02, "momentum": 0.9})]
-
-# Parameters of every kind in one group: plain, channels last, a scalar, empty, another precision.
-SHAPES = [
-    lambda dtype: torch.randn(40, 3, dtype=dtype),
-    lambda dtype: torch.randn(3, 4, 2, 2, dtype=dtype).contiguous(memory_format=torch.channels_last),
-    lambda dtype: torch.randn((), dtype=dtype),
-    lambda dtype: torch.randn(0, 3, dtype=dtype),
-    lambda dtype: torch.randn(5, dtype=torch.float64),
-]
-
-
-def _parameters(dtype=torch.float32) -> list[nn.Parameter]:
-    torch.manual_seed(0)
-    return [nn.Parameter(make(dtype)) for make in SHAPES]
 
 
 def _with_gaps() -> nn.Parameter:
     """One that the kernels leave to torch; a copy of it has no gaps, so its rounding may differ."""
     return nn.Parameter(torch.randn(6, 5, 2)[..., 0])
-
-
-def _like(parameters) -> list[nn.Parameter]:
-    return [nn.Parameter(p.detach().clone()) for p in parameters]
-
-
-def _gradients(*sets) -> None:
-    """New random gradients, the same for the same places of all sets."""
-    for alike in zip(*sets, strict=True):
-        gradient = torch.randn_like(alike[0])
-        for p in alike:
-            p.grad = gradient.clone()
-
-
-def _close(a, b, slack: float = 1.0) -> None:
-    for p, q in zip(a, b, strict=True):
-        eps = torch.finfo(p.dtype).eps
-        torch.testing.assert_close(p, q, rtol=0, atol=100 * slack * eps)
-
-
-def _equal(a, b) -> None:
-    assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
-
-
-def _make(kind: str, parameters, options=None, **more):
-    return KINDS[kind][0](parameters, **{"penalty": PENALTY, **(options or {}), **more})
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS, ids=str)
@@ -101,22 +42,22 @@ def test_every_implementation_is_stock_with_the_penalty_attached(
     )
     if implementation.get("foreach") and tensors and kind == "adam":
         with pytest.raises(ValueError, match="as a Tensor is not supported"):
-            _make(kind, _parameters(), options, **implementation)
+            make(kind, every_kind(), options, **implementation)
         return
-    a = [*_parameters(dtype), _with_gaps()]
-    b = [*_like(a[:-1]), _with_gaps()]
+    a = [*every_kind(dtype), _with_gaps()]
+    b = [*copies(a[:-1]), _with_gaps()]
     b[-1].data.copy_(a[-1])
     stock = KINDS[kind][1](a, **options)
     ns.attach(stock, PENALTY, params=a)
-    ours = _make(kind, b, options, **implementation)
+    ours = make(kind, b, options, **implementation)
     for _ in range(12):
-        _gradients(a, b)
+        gradients(a, b)
         stock.step()
         ours.step()
     # torch does part of the arithmetic of a tensor lr in the lr's own float32.
     slack = 1e9 if tensors else 1.0
     for p, q in zip(a, b, strict=True):
-        _close([p], [q], slack if p.dtype is torch.float64 else 1.0)
+        assert_close([p], [q], slack if p.dtype is torch.float64 else 1.0)
     if options.get("lr", 0.01) >= 0.01:
         assert any((p == 0).any() for p in b)
     for p, q in zip(a, b, strict=True):
@@ -131,14 +72,14 @@ def test_gradients_in_another_order_of_axes(kind: str, options, implementation) 
     """Where torch's own fused step on the CPU, silently, takes each entry's gradient from another entry."""
     a, b = ([nn.Parameter(torch.ones(6, 5))] for _ in range(2))
     torch.manual_seed(0)
-    stock, ours = KINDS[kind][1](a, **options), _make(kind, b, options, **implementation)
+    stock, ours = KINDS[kind][1](a, **options), make(kind, b, options, **implementation)
     ns.attach(stock, PENALTY, params=a)
     for _ in range(3):
         b[0].grad = torch.randn(5, 6).t()
         a[0].grad = b[0].grad.contiguous()
         stock.step()
         ours.step()
-    _close(a, b)
+    assert_close(a, b)
 
 
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
@@ -149,31 +90,31 @@ def test_gradients_in_another_order_of_axes(kind: str, options, implementation) 
 )
 def test_other_penalties(kind: str, options, penalty) -> None:
     a = [nn.Parameter(torch.randn(4, 3, dtype=torch.float64)) for _ in range(2)]
-    b = _like(a)
+    b = copies(a)
     stock = KINDS[kind][1](a, **options)
     if penalty is not None:
         ns.attach(stock, penalty, params=a)
-    ours = _make(kind, b, options, penalty=penalty)
+    ours = make(kind, b, options, penalty=penalty)
     for _ in range(12):
-        _gradients(a, b)
+        gradients(a, b)
         stock.step()
         ours.step()
-    _close(a, b)
+    assert_close(a, b)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
 def test_half_precision_takes_torchs_way(kind: str, options, dtype) -> None:
     a = [nn.Parameter(torch.randn(40).to(dtype))]
-    b = _like(a)
+    b = copies(a)
     options = {**options, **({"eps": 1e-4} if kind == "adam" else {})}
-    stock, ours = KINDS[kind][1](a, **options), _make(kind, b, options)
+    stock, ours = KINDS[kind][1](a, **options), make(kind, b, options)
     ns.attach(stock, PENALTY, params=a)
     for _ in range(5):
-        _gradients(a, b)
+        gradients(a, b)
         stock.step()
         ours.step()
-    _equal(a, b)
+    assert_equal(a, b)
 
 
 SCHEDULES = {
@@ -203,19 +144,19 @@ SCHEDULES = {
 def test_every_stock_schedule(kind: str, options, schedule: str) -> None:
     """The step, and with CyclicLR and OneCycleLR the momentum, change; the threshold with them."""
     a = [nn.Parameter(torch.randn(4, 3, dtype=torch.float64))]
-    b = _like(a)
+    b = copies(a)
     pairs = []
-    for parameters, optimizer in ((a, KINDS[kind][1](a, **options)), (b, _make(kind, b, options))):
+    for parameters, optimizer in ((a, KINDS[kind][1](a, **options)), (b, make(kind, b, options))):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some schedules say that they were stepped before the optimiser
             pairs.append((parameters, optimizer, SCHEDULES[schedule](optimizer)))
     ns.attach(pairs[0][1], PENALTY, params=a)
     for t in range(12):
-        _gradients(a, b)
+        gradients(a, b)
         for _, optimizer, plan in pairs:
             optimizer.step()
             plan.step(*([1.0 / (t + 1)] if schedule == "ReduceLROnPlateau" else []))
-    _close(a, b)
+    assert_close(a, b)
 
 
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
@@ -223,7 +164,7 @@ def test_groups_have_their_own_options_and_penalties(kind: str, options) -> None
     def step_alone(p: torch.Tensor, **more) -> torch.Tensor:
         own = nn.Parameter(p.detach().clone())
         own.grad = torch.ones_like(own)
-        _make(kind, [own], {**options, **more}).step()
+        make(kind, [own], {**options, **more}).step()
         return own.detach()
 
     w, bias, late = (nn.Parameter(torch.randn(5)) for _ in range(3))
@@ -240,118 +181,20 @@ def test_groups_have_their_own_options_and_penalties(kind: str, options) -> None
     for p in (w, bias, late):
         p.grad = torch.ones_like(p)
     optimizer.step()
-    _equal((w, bias, late), expected)
-
-
-def _run(optimizer, parameters, steps: int = 6, seed: int = 1) -> None:
-    torch.manual_seed(seed)
-    for _ in range(steps):
-        _gradients(parameters)
-        optimizer.step()
-
-
-@pytest.mark.parametrize("named", [(False, False), (True, False), (False, True), (True, True)], ids=str)
-@pytest.mark.parametrize(("kind", "options"), OPTIONS, ids=str)
-def test_a_resumed_run_is_bit_for_bit_the_same(kind: str, options, named) -> None:
-    def given(parameters, with_names: bool):
-        return [(f"w{k}", p) for k, p in enumerate(parameters)] if with_names else parameters
-
-    a = _parameters()
-    first = _make(kind, given(a, named[0]), options)
-    _run(first, a)
-    b = _like(a)
-    second = _make(kind, given(b, named[1]), options, penalty=ns.ElasticNet(9.0, 9.0))
-    file = io.BytesIO()
-    torch.save(first.state_dict(), file)
-    file.seek(0)
-    saved = torch.load(file, weights_only=True)
-    second.load_state_dict(saved)
-    assert second.param_groups[0]["penalty"].l1 == 0.8  # the strengths are options like any other
-    assert second.param_groups[0]["penalty"].l2 == 0.02
-    if any(named):
-        assert second.param_groups[0]["param_names"] == [f"w{k}" for k in range(len(a))]
-    _run(first, a, seed=2)
-    _run(second, b, seed=2)
-    _equal(a, b)
-    for p, q in zip(a, b, strict=True):
-        assert first.state[p].keys() == second.state[q].keys()
-
-
-@pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-@pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
-def test_copies_go_on_bit_for_bit(kind: str, options, copier) -> None:
-    a = _parameters()
-    first = _make(kind, a, options)
-    _run(first, a)
-    b, second = copier((a, first))
-    assert {name for name in vars(first) if not name.startswith("_")} == {
-        name for name in vars(second) if not name.startswith("_")
-    }
-    _run(first, a, seed=2)
-    _run(second, b, seed=2)
-    _equal(a, b)
-    second.add_param_group({"params": [nn.Parameter(torch.ones(2))]})
-    assert second.param_groups[-1]["penalty"].l1 == 0.8
-
-
-@pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
-def test_checkpoints_go_to_and_from_the_stock_optimiser(kind: str, options) -> None:
-    a = [nn.Parameter(torch.randn(4, 3))]
-    stock = KINDS[kind][1](a, **options)
-    _run(stock, a)
-    b = _like(a)
-    ours = _make(kind, b, options)
-    ours.load_state_dict(copy.deepcopy(stock.state_dict()))
-    assert ours.param_groups[0]["penalty"].l1 == PENALTY.l1
-    # Stock from here on, with the penalty: buffers that were there count as settled.
-    ns.attach(stock, PENALTY, params=a)
-    _run(stock, a, seed=2)
-    _run(ours, b, seed=2)
-    _close(a, b)
-    c = _like(b)
-    stock = KINDS[kind][1](c, **options)
-    stock.load_state_dict(ours.state_dict())
-    _run(stock, c)
-    assert all(p.isfinite().all() for p in c)
-
-
-@pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
-def test_older_checkpoints_and_plain_counts(kind: str, options) -> None:
-    a = [nn.Parameter(torch.randn(4, 3))]
-    optimizer = _make(kind, a, options)
-    _run(optimizer, a)
-    old = copy.deepcopy(optimizer.state_dict())
-    for group in old["param_groups"]:
-        for name in ("maximize", "foreach", "fused", "differentiable", "capturable", "penalty", "compile"):
-            group.pop(name, None)
-    for state in old["state"].values():
-        if "step" in state:
-            state["step"] = state["step"].item()
-    optimizer.load_state_dict(old)
-    _run(optimizer, a)
-    assert all(p.isfinite().all() for p in a)
-
-
-@pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
-def test_a_penalty_of_another_kind_in_the_checkpoint_is_refused(kind: str, options) -> None:
-    saved = _make(kind, [nn.Parameter(torch.ones(2))], options, penalty=ns.MCP(0.1, 3.0)).state_dict()
-    assert saved["param_groups"][0]["penalty"]["kind"] == "MCP"
-    for penalty in (PENALTY, None):
-        with pytest.raises(InputError, match="MCP in parameter group 0"):
-            _make(kind, [nn.Parameter(torch.ones(2))], options, penalty=penalty).load_state_dict(saved)
+    assert_equal((w, bias, late), expected)
 
 
 @pytest.mark.parametrize(("kind", "options"), OPTIONS, ids=str)
 def test_without_gradients_nothing_moves(kind: str, options) -> None:
-    parameters = _parameters()
-    before = _like(parameters)
-    optimizer = _make(kind, parameters, options)
+    parameters = every_kind()
+    before = copies(parameters)
+    optimizer = make(kind, parameters, options)
     optimizer.step()
-    _equal(parameters, before)
+    assert_equal(parameters, before)
     assert not optimizer.state
     parameters[0].grad = torch.zeros_like(parameters[0])  # only this one is the penalty's now
     optimizer.step()
-    _equal(parameters[1:], before[1:])
+    assert_equal(parameters[1:], before[1:])
     for p in parameters:
         p.grad = torch.zeros_like(p)
     optimizer.step()
@@ -362,7 +205,7 @@ def test_without_gradients_nothing_moves(kind: str, options) -> None:
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
 def test_hooks_printing_and_closures(kind: str, options) -> None:
     p = nn.Parameter(torch.ones(3))
-    optimizer = _make(kind, [p], options)
+    optimizer = make(kind, [p], options)
     calls = []
     handles = [
         optimizer.register_step_pre_hook(lambda *args: calls.append("before")),
@@ -393,8 +236,8 @@ def test_hooks_printing_and_closures(kind: str, options) -> None:
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
 def test_a_gradient_that_is_no_number_spoils_its_own_entry_only(kind: str, options, bad: float) -> None:
     a = [nn.Parameter(torch.ones(40))]
-    b = _like(a)
-    stock, ours = KINDS[kind][1](a, **options), _make(kind, b, options, penalty=ns.L1(1e-3))
+    b = copies(a)
+    stock, ours = KINDS[kind][1](a, **options), make(kind, b, options, penalty=ns.L1(1e-3))
     for p in (*a, *b):
         p.grad = torch.ones_like(p)
         p.grad[7] = bad
@@ -408,7 +251,7 @@ def test_a_gradient_that_is_no_number_spoils_its_own_entry_only(kind: str, optio
 def test_a_step_that_gradient_scaling_skips(kind: str, options) -> None:
     p = nn.Parameter(torch.ones(4))
     for more in ({}, {"fused": True}):
-        optimizer, scaler = _make(kind, [p], options, **more), torch.amp.GradScaler("cpu", init_scale=4.0)
+        optimizer, scaler = make(kind, [p], options, **more), torch.amp.GradScaler("cpu", init_scale=4.0)
         scaler.scale(torch.ones(1))
         before = p.detach().clone()
         p.grad = torch.tensor([1.0, float("inf"), 1.0, 1.0])
@@ -418,7 +261,7 @@ def test_a_step_that_gradient_scaling_skips(kind: str, options) -> None:
         own = nn.Parameter(before.clone())
         p.grad, own.grad = torch.full((4,), scaler.get_scale()), torch.ones(4)
         scaler.step(optimizer)
-        _make(kind, [own], options).step()
+        make(kind, [own], options).step()
         torch.testing.assert_close(p, own)
 
 
@@ -459,7 +302,7 @@ def test_what_it_solves_is_stationary_for_the_strength_asked_for(kind: str, opti
     X = torch.randn(60, 12, dtype=torch.float64) * torch.logspace(-0.2, 0.2, 12, dtype=torch.float64)
     y = X[:, :6].sum(1) + 0.1 * torch.randn(60, dtype=torch.float64)
     w, penalty = nn.Parameter(torch.zeros(12, dtype=torch.float64)), ns.L1(0.1)
-    optimizer = _make(kind, [w], options, penalty=penalty)
+    optimizer = make(kind, [w], options, penalty=penalty)
     for _ in range(6000):
         optimizer.zero_grad()
         (0.5 * ((X @ w - y) ** 2).mean()).backward()
@@ -483,33 +326,33 @@ def test_bad_numbers_are_named(kind: str, words: str) -> None:
         with pytest.raises(
             InputError, match=f"Invalid {words}: {value}; give {option} as a finite number >= 0"
         ):
-            _make(kind, [nn.Parameter(torch.ones(2))], {option: value})
-        good = _make(kind, [nn.Parameter(torch.ones(2))])
+            make(kind, [nn.Parameter(torch.ones(2))], {option: value})
+        good = make(kind, [nn.Parameter(torch.ones(2))])
         with pytest.raises(InputError, match=f"Invalid {words}"):
             good.add_param_group({"params": [nn.Parameter(torch.ones(2))], option: value})
         assert len(good.param_groups) == 1
     with pytest.raises(InputError, match="Tensor lr must be 1-element"):
-        _make(kind, [nn.Parameter(torch.ones(2))], {"lr": torch.tensor([0.1, 0.2])})
+        make(kind, [nn.Parameter(torch.ones(2))], {"lr": torch.tensor([0.1, 0.2])})
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_parameters_and_penalties_are_refused_in_words(kind: str) -> None:
     p = nn.Parameter(torch.ones(2))
     with pytest.raises(InputError, match=r"penalty = 0\.001 is not a penalty; give e\.g\. ns\.L1"):
-        _make(kind, [p], penalty=1e-3)
+        make(kind, [p], penalty=1e-3)
     with pytest.raises(InputError, match=r"dtype torch\.complex64"):
-        _make(kind, [nn.Parameter(torch.ones(2, dtype=torch.complex64))])
+        make(kind, [nn.Parameter(torch.ones(2, dtype=torch.complex64))])
     with pytest.raises(InputError):
-        _make(kind, [p], penalty=ns.GroupL1(0.1, "filters"))  # a vector has none
+        make(kind, [p], penalty=ns.GroupL1(0.1, "filters"))  # a vector has none
     with pytest.raises(ValueError, match="empty parameter list"):
-        _make(kind, [])
+        make(kind, [])
     with pytest.raises(TypeError, match="iterable of Tensors or dicts"):
-        _make(kind, p)
+        make(kind, p)
     with pytest.raises(ValueError, match="more than one parameter group"):
-        _make(kind, [{"params": [p]}, {"params": [p]}])
+        make(kind, [{"params": [p]}, {"params": [p]}])
     with pytest.raises(TypeError, match="differentiable"):
-        _make(kind, [p], differentiable=True)
-    optimizer = _make(kind, [p])
+        make(kind, [p], differentiable=True)
+    optimizer = make(kind, [p])
     p.grad = torch.ones(2).to_sparse()
     with pytest.raises(InputError, match="does not support sparse gradients"):
         optimizer.step()
@@ -518,14 +361,14 @@ def test_bad_parameters_and_penalties_are_refused_in_words(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "options"), BOTH, ids=str)
 def test_a_compiled_training_step_calls_it(kind: str, options) -> None:
     a = [nn.Parameter(torch.randn(7, 5)), nn.Parameter(torch.randn(6))]
-    b = _like(a)
-    plain, compiled = _make(kind, a, options), _make(kind, b, options)
+    b = copies(a)
+    plain, compiled = make(kind, a, options), make(kind, b, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about its profiler in compiled code
         step = torch.compile(compiled.step, backend="eager")
         for _ in range(4):
-            _gradients(a, b)
+            gradients(a, b)
             plain.step()
             step()
-    _equal(a, b)
+    assert_equal(a, b)
     torch.compiler.reset()

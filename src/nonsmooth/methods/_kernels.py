@@ -146,7 +146,7 @@ def launch(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, 
         numbers: for each parameter the numbers that its entries share.
     """
     kinds = [*map(_dtype, columns[0])]
-    for dtype in set(kinds):
+    for dtype in {*kinds}:
         chosen = [k for k, kind in enumerate(kinds) if kind is dtype]
         every = len(chosen) == len(kinds)
         _launch(
@@ -216,14 +216,10 @@ def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
     >>> soft_threshold_(x, 1.0, 0.0, Metric(0.5)), x
     (True, tensor([2.5000, 0.0000, 0.5000]))
     """
-    return not soft_thresholds_([Shrinkage(p, l1, l2, metric)])
-
-
-def _at_hand(metric: Metric) -> bool:
-    """Whether the metric's numbers can be read without waiting for a device."""
-    return not any(
-        isinstance(each, Tensor) and not each.is_cpu for each in (metric.numerator, metric.scale, metric.eps)
-    )
+    if not (addressable(p) and alike(p, metric.moment) and _at_hand(metric)):
+        return False
+    launch("threshold", [[p], [metric.moment]], [_numbers(l1, l2, metric)])
+    return True
 
 
 def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
@@ -236,18 +232,20 @@ def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
         [k for k in fit if moments[k] is not None],
     ):
         if some:
-            launch(
-                "threshold",
-                [[x[k] for k in some], [moments[k] for k in some]],
-                [_numbers(work[k]) for k in some],
-            )
+            numbers = [_numbers(*work[k][1:]) for k in some]
+            launch("threshold", [[x[k] for k in some], [moments[k] for k in some]], numbers)
     return [each for k, each in enumerate(work) if k not in fit]
 
 
-def _numbers(each: Shrinkage) -> tuple[float, ...]:
-    """What its entries share. An infinite step of no strength is no step: 0 x infinity would be NaN."""
-    step, l1, l2 = each.metric.numerator, each.l1, each.l2
-    return (
-        step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0,
-        each.metric.scale, each.metric.eps, each.metric.root,
-    )  # fmt: skip
+def _at_hand(metric: Metric) -> bool:
+    """Whether the metric's numbers can be read without waiting for a device."""
+    for each in (metric.numerator, metric.scale, metric.eps):
+        if isinstance(each, Tensor) and not each.is_cpu:
+            return False
+    return True
+
+
+def _numbers(l1: float, l2: float, metric: Metric) -> tuple[float, ...]:
+    """What the entries share. An infinite step of no strength is no step: 0 x infinity would be NaN."""
+    step = metric.numerator
+    return (step * l1 if l1 else 0.0, 2 * step * l2 if l2 else 0.0, metric.scale, metric.eps, metric.root)

@@ -1,4 +1,4 @@
-"""What ProxAdam and ProxSGD share: penalties in groups, checkpoints, and the answers of an attachment.
+"""What the proximal optimisers share: penalties in groups, checkpoints, and the answers of an attachment.
 
 A group's "penalty" is an option like its "lr". In a ``state_dict`` it is a plain dictionary, so that
 checkpoints load with ``weights_only=True``, and in stock Adam or SGD too, which ignore it.
@@ -158,8 +158,9 @@ class Proximal(_Base):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            group.setdefault("penalty", None)
-            group.setdefault("compile", False)
+            for name in ("penalty", "compile"):
+                if name in self.defaults:
+                    group.setdefault(name, self.defaults[name])
 
     def state_dict(self) -> dict[str, Any]:
         """As torch's, each group's penalty as a dictionary of its numbers."""

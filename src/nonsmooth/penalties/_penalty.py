@@ -6,7 +6,8 @@ A penalty itself is a frozen dataclass with the formulas below the underscore: `
 ``_prox``, ``_distance`` and ``_strength_max``. One that acts entry by entry derives from
 :class:`nonsmooth.penalties._separable.Separable` and writes even less.
 
-Nothing here or in a penalty's ``value`` and ``prox`` waits for a device: no tensor's entry decides a branch.
+Nothing here or in a penalty's ``value`` and ``prox`` waits for a device: no entry of a tensor decides a
+branch, but on the CPU, where looking is free and ends the inner solve of groups early.
 """
 
 from __future__ import annotations

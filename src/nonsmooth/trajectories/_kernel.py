@@ -238,7 +238,8 @@ def _walk(b0, m, across, rule, problem, every, window, limit, scratch, out):
         )
         if across:
             value = load(hot.strengths, 0) * (bowl if bent else size)
-            value = value + load(hot.strengths, 1) * square
+            l2, none = load(hot.strengths, 1), splat(0, value)
+            value = value + pick(l2, none, l2 * square, none)  # 0 times an overflow is 0, not NaN
             store(hot.book, _NOW, value)
             store(hot.book, _ROWS + _NOW, size)
             store(hot.book, 2 * _ROWS + _NOW, root(square))
@@ -249,7 +250,9 @@ def _walk(b0, m, across, rule, problem, every, window, limit, scratch, out):
                 before[i] = z[i]
                 z[i] = total(load(hot.sums, i))
             lasso, ridge = total(size), total(square)
-            penalty = problem.l1[b0] * (total(bowl) if bent else lasso) + problem.l2[b0] * ridge
+            penalty = problem.l1[b0] * (total(bowl) if bent else lasso)
+            if problem.l2[b0] > 0:  # 0 times an overflow is no penalty, not NaN
+                penalty += problem.l2[b0] * ridge
             cost = loss(problem.loss, problem.loss_width, problem.weight, z, y, slopes)
             book[_NOW, 0], book[_NOW, 1] = penalty + cost, lasso
             book[_NOW, 2], book[_NOW, 3] = math.sqrt(ridge), peak(top)

@@ -29,7 +29,6 @@ class Row:
         shares: (a, b) of strength (a ||x||_1 + b sum_g w_g ||x_g||), for group penalties.
         group: index (i, j) of SHAPE -> a name for its group.
         weight: group's name and number of entries -> its weight.
-        dual_projection: (v, strength) -> projection on the dual ball, where the penalty is a norm.
         shape: of the parameter.
     """
 
