@@ -2,17 +2,18 @@
 
     python benchmarks/cost.py
 
-Float32, on the CPU, one thread and all. Each piece of work has parameters and state of its own; all are timed in
-turn (A, B, C, A, B, C, ...), a ratio is taken within each turn, and its median over the turns is what counts, so
-that a drifting machine moves all sides alike. Leaves with 1 where a ratio misses its target.
+Float32, on the CPU, one thread and all. Each piece of work has parameters and state of its own; all are
+timed in turn (A, B, C, A, B, C, ...), a ratio is taken within each turn, and its median over the turns is
+what counts, so that a drifting machine moves all sides alike. Leaves with 1 where a ratio misses its
+target.
 
-A step of Adam moves 28 bytes a parameter (reads weight, gradient and two moments, writes all but the gradient), the
-attached penalty 12 more (reads weight and second moment, writes the weight): 1.43 times as much, if nothing stays
-in a cache. The bandwidth they are held against is that of an addition in place of the same size.
+A step of Adam moves 28 bytes a parameter (reads weight, gradient and two moments, writes all but the
+gradient), the attached penalty 12 more (reads weight and second moment, writes the weight): 1.43 times as
+much, if nothing stays in a cache. The bandwidth they are held against is that of an addition in place of
+the same size.
 
-The peer is torchao's prototype pruning optimiser, if it can be imported: not the same result, as its threshold
-is the sum of all learning rates, but the same work.
-"""
+The peer is torchao's prototype pruning optimiser, if it can be imported: not the same result, as its
+threshold is the sum of all learning rates, but the same work."""
 
 from __future__ import annotations
 
@@ -126,7 +127,8 @@ def _ratio(one: list[float], other: list[float]) -> float:
 
 def _verdict(name: str, value: float, target: float, least: bool = False) -> bool:
     good = value >= target if least else value <= target
-    print(f"    {name}: {value:.2f}, target at {'least' if least else 'most'} {target:g}{'' if good else '   MISSED'}")
+    bound, missed = "least" if least else "most", "" if good else "   MISSED"
+    print(f"    {name}: {value:.2f}, target at {bound} {target:g}{missed}")
     return good
 
 
@@ -145,12 +147,14 @@ def _compare(size: int, tensors: int) -> bool:
             f" {_ratio(times, seconds[base]):7.2f} x   {moved or '':>2} bytes {share}"
         )
     print(f"  bandwidth: {full / 1e9:.0f} GB/s")
+    fused = seconds["Adam, fused"]
     good = [
-        _verdict("ProxAdam / fused Adam", _ratio(seconds["  ProxAdam"], seconds["Adam, fused"]), ONE_KERNEL),
-        _verdict("attached / fused Adam", _ratio(seconds["  Adam, fused, attached"], seconds["Adam, fused"]), HOOK),
+        _verdict("ProxAdam / fused Adam", _ratio(seconds["  ProxAdam"], fused), ONE_KERNEL),
+        _verdict("attached / fused Adam", _ratio(seconds["  Adam, fused, attached"], fused), HOOK),
     ]
     if "  torchao's prototype" in seconds:
-        good.append(_verdict("peer / ProxAdam", _ratio(seconds["  torchao's prototype"], seconds["  ProxAdam"]), PEER, True))
+        peer = _ratio(seconds["  torchao's prototype"], seconds["  ProxAdam"])
+        good.append(_verdict("peer / ProxAdam", peer, PEER, True))
     return all(good)
 
 
@@ -188,7 +192,8 @@ def _traps(size: int = 10**7) -> None:
 def main() -> int:
     made, every = environment(), torch.get_num_threads()
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    print(f"{made.get('processor') or made.get('machine')}, torch {torch.__version__}, medians of {TURNS} turns")
+    machine = made.get("processor") or made.get("machine")
+    print(f"{machine}, torch {torch.__version__}, medians of {TURNS} turns")
     good = []
     for threads in sorted({1, every}):
         torch.set_num_threads(threads)
@@ -196,7 +201,7 @@ def main() -> int:
             if size * BYTES_NEEDED > free:
                 print(f"\n{size:,} parameters: left out, they need {size * BYTES_NEEDED / 2**30:.0f} GiB")
                 continue
-            print(f"\n{size:,} parameters in {tensors} tensor{'s' * (tensors > 1)}, {threads} thread{'s' * (threads > 1)}")
+            print(f"\n{size:,} parameters, tensors: {tensors}, threads: {threads}")
             good.append(_compare(size, tensors))
     torch.set_num_threads(1)
     print("\ntraps: 10,000,000 parameters, 1 thread")
