@@ -41,6 +41,8 @@ lint: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/populations.py
 	$(BIN)/python benchmarks/strength.py
+	$(BIN)/python benchmarks/noise.py
+	$(BIN)/python benchmarks/cost.py
 	$(BIN)/python benchmarks/compact.py
 
 clean:

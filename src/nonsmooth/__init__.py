@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nonsmooth.methods import (
         Constant,
         Diminishing,
+        ExtendedDualAveraging,
         ProxAdam,
         ProxSGD,
         Reducing,
@@ -71,6 +72,7 @@ _NAMES = {
     "Constant": "methods",
     "Diminishing": "methods",
     "ElasticNet": "penalties",
+    "ExtendedDualAveraging": "methods",
     "Fingerprint": "diagnostics",
     "Floor": "diagnostics",
     "GroupL1": "penalties",
@@ -103,6 +105,7 @@ __all__ = [
     "Constant",
     "Diminishing",
     "ElasticNet",
+    "ExtendedDualAveraging",
     "Fingerprint",
     "Floor",
     "GroupL1",

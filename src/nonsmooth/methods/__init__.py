@@ -24,22 +24,24 @@ from nonsmooth.methods._worst_case import WorstCase, worst_case
 
 if TYPE_CHECKING:
     from nonsmooth.methods._attach import Attachment, Term, attach
-    from nonsmooth.methods._dual_averaging import RegularizedDualAveraging
+    from nonsmooth.methods._dual_averaging import ExtendedDualAveraging, RegularizedDualAveraging
     from nonsmooth.methods._metric import Metric, effective_step, register_metric
     from nonsmooth.methods._prox_adam import ProxAdam
     from nonsmooth.methods._prox_sgd import ProxSGD
     from nonsmooth.methods._selection import Choice, Selection, select_weights
-    from nonsmooth.methods._strength_path import PathPoint, strength_path
+    from nonsmooth.methods._strength_path import PathPoint, StrengthPath, strength_path
 
 _NEED_TORCH = {
     "Attachment": "_attach",
     "Choice": "_selection",
     "Metric": "_metric",
     "PathPoint": "_strength_path",
+    "ExtendedDualAveraging": "_dual_averaging",
     "ProxAdam": "_prox_adam",
     "ProxSGD": "_prox_sgd",
     "RegularizedDualAveraging": "_dual_averaging",
     "Selection": "_selection",
+    "StrengthPath": "_strength_path",
     "Term": "_attach",
     "attach": "_attach",
     "effective_step": "_metric",
@@ -55,6 +57,7 @@ __all__ = [
     "Diminishing",
     "ExactLasso",
     "ExactMinimum",
+    "ExtendedDualAveraging",
     "Fista",
     "Method",
     "Metric",
@@ -68,6 +71,7 @@ __all__ = [
     "RegularizedDualAveraging",
     "Selection",
     "StepSize",
+    "StrengthPath",
     "Subgradient",
     "Term",
     "TorchOptimizer",
