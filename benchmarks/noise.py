@@ -8,6 +8,9 @@ from that of the exact solution (scikit-learn, a linear solve on the support). A
 step along a noisy gradient lets an entry leave 0 whenever the noise exceeds the strength; dual averaging
 thresholds the *average* gradient, whose noise shrinks. Printed: wrong entries, mean over seeds and share of
 seeds without any, at a constant step and along a cosine to 0.
+
+Seen: dual averaging 0 wrong in all 20 seeds; Adam and SGD with momentum, whose buffers average as well, 0.05
+of 30 at a constant step; plain SGD, RMSprop and Adagrad 8.7 to 13.5.
 """
 
 from __future__ import annotations

@@ -74,6 +74,14 @@ def test_bad_paths_in_words(options, words: str) -> None:
         ns.strength_path(prox, fit, **options)
 
 
+def test_where_every_strength_keeps_zero() -> None:
+    w = nn.Parameter(torch.ones(3))
+    prox = ns.attach(torch.optim.SGD([w], lr=0.1), ns.L0(1.0), params=[w])
+    w.grad = torch.ones(3)
+    with pytest.raises(InputError, match="every strength makes 0 stationary"):
+        ns.strength_path(prox, lambda: None)
+
+
 def test_without_gradients_or_scores() -> None:
     _, _, _, prox, _, fit = _setting()
     with pytest.raises(InputError, match=r"call backward\(\) first"):

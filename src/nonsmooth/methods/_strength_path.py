@@ -163,6 +163,8 @@ def _largest_useful(prox: Attachment) -> float:
         if high > 1e30:
             raise InputError("no strength makes 0 stationary here; give factors= yourself")
     while high - low > 1e-12 * high:
+        if high < 1e-30:  # no gradient at all, or L0
+            raise InputError("every strength makes 0 stationary here; give factors= yourself")
         middle = (low + high) / 2
         low, high = (low, middle) if all_zero(middle) else (middle, high)
     return high
