@@ -141,10 +141,10 @@ def _compare(size: int, tensors: int) -> bool:
         base = base if name.startswith(" ") else name
         middle, moved = statistics.median(times), work[name][1]
         spread = statistics.quantiles(times, n=4)
-        share = f"{moved * size / middle / full:5.0%} of the bandwidth" if moved else ""
+        share = f"{moved:3d} bytes, {moved * size / middle / full:4.0%} of the bandwidth" if moved else ""
         print(
             f"  {name:28s} {middle * 1e6:11.1f} us ({(spread[2] - spread[0]) / middle:4.0%} spread)"
-            f" {_ratio(times, seconds[base]):7.2f} x   {moved or '':>2} bytes {share}"
+            f" {_ratio(times, seconds[base]):7.2f} x   {share}"
         )
     print(f"  bandwidth: {full / 1e9:.0f} GB/s")
     fused = seconds["Adam, fused"]

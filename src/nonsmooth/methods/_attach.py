@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import soft_threshold_
@@ -187,6 +188,7 @@ class Attachment:
                 if p in self._penalties and optimizer.state[p].get("momentum_buffer") is not None:
                     self._gains[p] = settled_gain(group)
 
+    @_disable_dynamo  # a compiled optimizer.step calls this as it is: its loop is compiled already
     @torch.no_grad()
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         # Gradient scaling tells a fused optimiser through this attribute to skip a step; so is this one.
