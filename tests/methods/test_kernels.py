@@ -136,6 +136,7 @@ def test_an_entry_depends_on_nothing_but_itself(dtype, threads, monkeypatch) -> 
     threads(1)
     assert soft_threshold_(whole, 1.0, 0.1, metric)
     monkeypatch.setattr(_kernels, "_ALONE", 97)
+    monkeypatch.setattr(_kernels, "_PIECE", 101)
     threads(3)
     cut = x.clone()
     assert soft_threshold_(cut, 1.0, 0.1, metric)

@@ -8,7 +8,8 @@ torch.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from nonsmooth.methods._metric import Metric
-from nonsmooth.methods._workers import share
+from nonsmooth.methods._team import run_in_team
 
 __all__ = [
     "Column",
@@ -39,17 +40,17 @@ Column = list[Any]  # tensors; all of a column may be None
 _PLAIN = {Tensor, torch.nn.Parameter}  # subclasses (sharded, fake tensors) keep their entries elsewhere
 _TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Entries below which the work is done before a second thread has woken up; and what a thread takes at most at
-# once, so that one which the system holds up does not hold up the others for long.
-_ALONE, _PIECE = 1 << 17, 1 << 20
+# Entries below which the work is done before a second thread has begun; and what a thread takes at most at
+# once, so that one which the system holds up does not hold up the others.
+_ALONE, _PIECE = 1 << 15, 1 << 20
 
 
 @cache
-def _loops() -> Any:
+def _member(name: str, kind: Any) -> int:
     # numba takes half a second to import, which a run that never gets here should not pay.
     from nonsmooth.methods import _loops
 
-    return _loops
+    return _loops.member(name, kind)
 
 
 def _dense(x: Tensor) -> bool:
@@ -85,8 +86,10 @@ def alike(x: Tensor, other: Tensor | None) -> bool:
         and other.is_cpu
         and other.layout is torch.strided
         and not other.is_neg()
-        and other.shape == x.shape
-        and (other.stride() == x.stride() or x.numel() == 0)
+        and (
+            (x.is_contiguous() and other.is_contiguous() and other.numel() == x.numel())
+            or (other.shape == x.shape and other.stride() == x.stride())
+        )
     )
 
 
@@ -118,14 +121,26 @@ def fitting(x: Column, *others: Column) -> list[int]:
     """For which places the loops can take the tensors of all columns: the parameters, their state."""
     if _all_fit(x, *others):
         return list(range(len(x)))
-    return [k for k, p in enumerate(x) if addressable(p) and all(alike(p, each[k]) for each in others)]
+    return _looked_at(x, *others)
+
+
+def _looked_at(x: Column, *others: Column) -> list[int]:
+    fit = []
+    for k, p in enumerate(x):
+        if addressable(p):
+            for column in others:
+                if not alike(p, column[k]):
+                    break
+            else:
+                fit.append(k)
+    return fit
 
 
 def fitting_steps(x: Column, gradients: Column, *states: Column) -> tuple[list[int], Column]:
     """``fitting``, whatever the order of the gradients' entries; and these gradients, in the order of x."""
     if _all_fit(x, gradients, *states):
         return list(range(len(x))), gradients
-    fit = fitting(x, *states)
+    fit = _looked_at(x, *states)
     return fit, [
         gradients[k] if alike(x[k], gradients[k]) else torch.empty_like(x[k]).copy_(gradients[k]) for k in fit
     ]
@@ -159,32 +174,31 @@ def launch(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, 
 
 
 def _launch(name: str, kind: Any, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
-    ends = np.array([*itertools.accumulate(map(Tensor.numel, columns[0]))])
-    total = int(ends[-1])
+    ends = [*itertools.accumulate(map(Tensor.numel, columns[0]))]
+    total = ends[-1]
     if total == 0:
         return
-    places = [
-        place
+    addresses = [
+        address
         for column in columns
-        for place in ([0] * len(column) if column[0] is None else map(Tensor.data_ptr, column))
+        for address in ([0] * len(column) if column[0] is None else map(Tensor.data_ptr, column))
     ]
-    addresses = np.array(places).reshape(len(columns), -1)
-    shared = np.array(numbers[:1] if all(row is numbers[0] for row in numbers) else numbers)
-    loop: Callable[..., None] = getattr(_loops(), name)
-    fixed = (kind(1), np.finfo(kind).tiny, addresses, shared, ends)
-    threads = torch.get_num_threads()
-    if total <= _ALONE or threads == 1:
-        loop(*fixed, 0, total)
-    else:
-        piece = min(_PIECE, max(_ALONE, -(-total // (2 * threads))))
-        share(lambda begin, end: loop(*fixed, begin, end), total, piece, threads)
+    rows = numbers[:1] if all(row is numbers[0] for row in numbers) else numbers
+    threads = 1 if total <= _ALONE else torch.get_num_threads()
+    piece = min(_PIECE, -(-total // (2 * threads))) if threads > 1 else total
+    head = (0, total, piece, len(columns), len(ends), len(rows), len(rows[0]))
+    form = f"{len(head) + len(addresses) + len(ends)}q{len(rows) * len(rows[0])}d"
+    book = struct.pack(form, *head, *addresses, *ends, *itertools.chain.from_iterable(rows))
+    run_in_team(_member(name, kind), bytearray(book), threads)
 
 
 def count_up(steps: Column) -> list[float]:
     """Add 1 to each of the 0-d tensors; what they are then. torch takes 1.5 us a tensor for this."""
     if _all_fit(steps) and len(set(map(_dtype, steps))) == 1:
+        from nonsmooth.methods import _loops
+
         counts = np.empty(len(steps))
-        _loops().count(_TYPES[steps[0].dtype](1), np.array([*map(Tensor.data_ptr, steps)]), counts)
+        _loops.count(_TYPES[steps[0].dtype](1), np.array([*map(Tensor.data_ptr, steps)]), counts)
         return counts.tolist()
     for step in steps:
         step += 1

@@ -19,11 +19,18 @@ is so small that this could be seen in sqrt(v) + eps.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
-from numba import extending, njit, types
+import numpy as np
+from llvmlite import ir
+from numba import cfunc, extending, from_dtype, njit, types
+from numba.np.numpy_support import carray
 
-__all__ = ["adam", "count", "sgd", "threshold"]
+__all__ = ["HEAD", "adam", "count", "member", "sgd", "threshold"]
+
+HEAD = 7  # numbers of a book before its addresses
+_KEPT: list[Any] = []  # the functions whose addresses are known outside
 
 # What the decorator returns is seen by numba alone; a type checker would take it for the function.
 _intrinsic: Any = extending.intrinsic
@@ -119,7 +126,7 @@ def count(one, addresses, counts):
         counts[k] = place[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def threshold(one, tiny, addresses, numbers, ends, begin, end):
     """x <- prox(x, n / (scale moment^(1/2 or 1) + eps)).
 
@@ -144,7 +151,7 @@ def threshold(one, tiny, addresses, numbers, ends, begin, end):
         first = ends[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def adam(one, tiny, addresses, numbers, ends, begin, end):
     """A step of Adam, then the proximal step with n = lr.
 
@@ -171,7 +178,7 @@ def adam(one, tiny, addresses, numbers, ends, begin, end):
         first = ends[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def sgd(one, tiny, addresses, numbers, ends, begin, end):
     """A step of SGD, then the proximal step with a number as its step.
 
@@ -193,3 +200,112 @@ def sgd(one, tiny, addresses, numbers, ends, begin, end):
                 one + _like(c[7], one), zero,
             )  # fmt: skip
         first = ends[k]
+
+
+# What a thread runs is a function of one pointer, and finds all else behind it, in a book: first the int64
+# next position to do, all positions, a piece's; the shapes of ``addresses`` and ``numbers``; ``addresses``,
+# ``ends``; then the float64 ``numbers``. Threads that run it at once share the work. That the pointer is one
+# to float32 or float64 says what the tensors are.
+
+
+@_intrinsic
+def _book(typingctx, place):
+    """A pointer, as one to int64."""
+    kind = types.CPointer(types.int64)
+
+    def codegen(context, builder, sig, args):
+        return builder.bitcast(args[0], context.get_value_type(kind))
+
+    return kind(place), codegen
+
+
+@_intrinsic
+def _take(typingctx, book):
+    """Number 0 of the book; number 2 is added to it, by one thread at a time."""
+
+    def codegen(context, builder, sig, args):
+        piece = builder.load(builder.gep(args[0], [ir.Constant(ir.IntType(64), 2)]))
+        return builder.atomic_rmw("add", args[0], piece, "monotonic")
+
+    return types.int64(book), codegen
+
+
+@_intrinsic
+def _part(typingctx, book, n, like):
+    """A pointer to what begins with number n of the book, numbers of the type of ``like``."""
+    kind = types.CPointer(like)
+
+    def codegen(context, builder, sig, args):
+        return builder.bitcast(builder.gep(args[0], [args[1]]), context.get_value_type(kind))
+
+    return kind(book, types.intp, like), codegen
+
+
+def _constant(single: float, double: float) -> Any:
+    """A function: the one or the other number, of the type that a pointer points to."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = single if sig.return_type == types.float32 else double
+        return ir.Constant(context.get_value_type(sig.return_type), value)
+
+    return _intrinsic(lambda typingctx, place: (place.dtype(place), codegen))
+
+
+_unit, _least = _constant(1.0, 1.0), _constant(2.0**-126, 2.0**-1022)
+
+
+@njit(error_model="numpy")
+def _tables(book):
+    columns, tensors, rows, width = book[3], book[4], book[5], book[6]
+    addresses = carray(_part(book, HEAD, np.int64(0)), (columns, tensors))
+    ends = carray(_part(book, HEAD + columns * tensors, np.int64(0)), (tensors,))
+    numbers = carray(_part(book, HEAD + (columns + 1) * tensors, np.float64(0)), (rows, width))
+    return addresses, numbers, ends
+
+
+def _threshold_member(place):
+    book = _book(place)
+    addresses, numbers, ends = _tables(book)
+    begin = _take(book)
+    while begin < book[1]:
+        end = min(begin + book[2], book[1])
+        threshold(_unit(place), _least(place), addresses, numbers, ends, begin, end)
+        begin = _take(book)
+
+
+def _adam_member(place):
+    book = _book(place)
+    addresses, numbers, ends = _tables(book)
+    begin = _take(book)
+    while begin < book[1]:
+        end = min(begin + book[2], book[1])
+        adam(_unit(place), _least(place), addresses, numbers, ends, begin, end)
+        begin = _take(book)
+
+
+def _sgd_member(place):
+    book = _book(place)
+    addresses, numbers, ends = _tables(book)
+    begin = _take(book)
+    while begin < book[1]:
+        end = min(begin + book[2], book[1])
+        sgd(_unit(place), _least(place), addresses, numbers, ends, begin, end)
+        begin = _take(book)
+
+
+_MEMBERS = {"adam": _adam_member, "sgd": _sgd_member, "threshold": _threshold_member}
+
+
+@cache
+def member(name: str, kind: Any) -> int:
+    """What each thread runs, compiled: the address of a function of one pointer to a book; once, for good.
+
+    Args:
+        name: of the loop.
+        kind: np.float32 or np.float64.
+    """
+    number = from_dtype(np.dtype(kind))
+    made = cfunc(types.void(types.CPointer(number)), cache=True, error_model="numpy")(_MEMBERS[name])
+    _KEPT.append(made)
+    assert made.address is not None
+    return made.address

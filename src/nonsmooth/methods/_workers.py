@@ -1,20 +1,19 @@
-"""A few threads that stay, for compiled loops that let go of the interpreter's lock.
+"""A few threads of Python's that stay, for compiled functions that let go of the interpreter's lock.
 
 numba's own threads are not used: its default layer aborts the process when two Python threads enter it at
-once. Here any number of them may: whoever calls works too, takes pieces until none is left, and waits only
-for the pieces that others have begun, so nobody waits for a thread that is busy elsewhere.
+once. Here any number of them may: whoever calls works too, until no work is left, and waits only for those
+who have begun, so nobody waits for a thread that is busy elsewhere.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["share"]
+__all__ = ["together"]
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -41,32 +40,21 @@ def _workers(count: int) -> ThreadPoolExecutor:
         return _pool
 
 
-def share(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
-    """Call ``work(begin, end)`` for pieces that make up 0..total, on this thread and threads - 1 others.
+def together(work: Callable[[], object], threads: int) -> None:
+    """Call ``work()`` on this thread, and on up to threads - 1 others at the same time.
 
     Args:
-        work: a function that lets go of the interpreter's lock, and is safe to run on different pieces at
-            once.
-        total: positions, >= 0.
-        piece: positions of a piece, >= 1; the last one may be shorter.
+        work: lets go of the interpreter's lock; several at once share what is to do, and one alone does it
+            all.
         threads: >= 1.
     """
-    begins = itertools.count(0, piece)  # next() is atomic: each piece goes to one thread
-
-    def take() -> None:
-        while (begin := next(begins)) < total:
-            work(begin, min(begin + piece, total))
-
-    helpers = min(threads, -(-total // piece)) - 1
-    others: list[Future[None]] = []
+    others: list[Future[object]] = []
     try:
-        if helpers > 0:
-            # No new threads while the interpreter shuts down; or another call has just replaced the pool.
-            with contextlib.suppress(RuntimeError):
-                pool = _workers(helpers)
-                for _ in range(helpers):
-                    others.append(pool.submit(take))
-        take()
+        # No new threads while the interpreter shuts down; or another call has just replaced the pool.
+        with contextlib.suppress(RuntimeError):
+            for _ in range(threads - 1):
+                others.append(_workers(threads - 1).submit(work))
+        work()
     finally:  # not even an interrupt may leave while another thread still writes
         for other in others:
             if not other.cancel():
