@@ -20,7 +20,7 @@ from torch import nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import soft_threshold_
+from nonsmooth.methods._kernels import Shrinkage, soft_thresholds_
 from nonsmooth.methods._metric import (
     Metric,
     check_metric,
@@ -185,7 +185,7 @@ class Attachment:
         """Take the momentum buffers that are there as settled."""
         for group in optimizer.param_groups:
             for p in group["params"]:
-                if p in self._penalties and optimizer.state[p].get("momentum_buffer") is not None:
+                if p in self._penalties and optimizer.state.get(p, {}).get("momentum_buffer") is not None:
                     self._gains[p] = settled_gain(group)
 
     @_disable_dynamo  # a compiled optimizer.step calls this as it is: its loop is compiled already
@@ -197,7 +197,7 @@ class Attachment:
             if skipped.item():
                 return
             skipped = None
-        present = self._present()
+        present, together = self._present(), list[Shrinkage]()
         for group in optimizer.param_groups:
             for p in group["params"]:
                 entry = self._penalties.get(p)
@@ -206,8 +206,16 @@ class Attachment:
                 gain = None
                 if group.get("momentum"):
                     gain = self._gains[p] = next_gain(group, self._gains.get(p))
-                metric = effective_step(optimizer, group, p, gain)
-                _proximal_step(p, present(entry[1]), metric, skipped)
+                metric, penalty = effective_step(optimizer, group, p, gain), present(entry[1])
+                if skipped is not None:
+                    metric = metric.unless(skipped)
+                shrinkage = _shrinkage(p, penalty, metric)
+                if shrinkage is None:
+                    _proximal_step(p, penalty, metric)
+                else:
+                    together.append(shrinkage)
+        for p, l1, l2, metric in soft_thresholds_(together):
+            ElasticNet(l1, l2).prox(p, metric.step(), out=p)
         self.steps += 1
 
 
@@ -216,16 +224,20 @@ def _stepped(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> bool:
     return bool(optimizer.state.get(parameter)) or isinstance(optimizer, torch.optim.SGD)
 
 
-def _proximal_step(p: torch.Tensor, penalty: Penalty, metric: Metric, skipped: Any) -> None:
-    if skipped is not None:
-        metric = metric.unless(skipped)
-    if penalty.separable:  # then each rank of a sharded run can do its own entries
+def _shrinkage(p: torch.Tensor, penalty: Penalty, metric: Metric) -> Shrinkage | None:
+    """The step as one for the compiled loop, which touches each entry once; None for other penalties."""
+    if not isinstance(penalty, ElasticNet) or penalty.width > 0:
+        return None
+    if not isinstance(penalty.l1, int | float) or not isinstance(penalty.l2, int | float):
+        return None  # a strength a run
+    if hasattr(p, "to_local"):  # then each rank of a sharded run can do its own entries
         p, metric = local(p), metric.local()
-    if isinstance(penalty, ElasticNet) and penalty.width == 0:
-        # One strength for all entries: a compiled loop that touches each once, where the tensor allows.
-        numbers = isinstance(penalty.l1, int | float) and isinstance(penalty.l2, int | float)
-        if numbers and soft_threshold_(p, float(penalty.l1), float(penalty.l2), metric):
-            return
+    return Shrinkage(p, penalty.l1, penalty.l2, metric)
+
+
+def _proximal_step(p: torch.Tensor, penalty: Penalty, metric: Metric) -> None:
+    if penalty.separable and hasattr(p, "to_local"):
+        p, metric = local(p), metric.local()
     penalty.prox(p, metric.step(), out=p)
 
 

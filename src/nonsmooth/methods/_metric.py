@@ -188,7 +188,7 @@ def effective_step(
     >>> round(effective_step(optimizer, optimizer.param_groups[0], x).step(), 6)
     1.0
     """
-    state = optimizer.state[parameter]
+    state = optimizer.state.get(parameter, {})  # indexing would leave an empty entry behind
     return _rule(optimizer)(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
 
 
