@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 
@@ -50,8 +50,7 @@ def local(tensor: torch.Tensor) -> torch.Tensor:
 Number = Any  # a float, or a 0-d tensor where the value lives on an accelerator and must not be waited for
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """s = numerator / (scale * sqrt(moment) + eps), kept apart so that one kernel can read the moment itself.
 
     Args:
@@ -77,11 +76,11 @@ class Metric:
 
     def unless(self, skipped: torch.Tensor) -> Metric:
         """The metric with step 0 where ``skipped`` (0-d, on an accelerator) is not 0, unread."""
-        return replace(self, numerator=torch.where(skipped > 0, 0.0, self.numerator))
+        return self._replace(numerator=torch.where(skipped > 0, 0.0, self.numerator))
 
     def local(self) -> Metric:
         """The part of a sharded metric that lies on this rank."""
-        return replace(self, moment=None if self.moment is None else local(self.moment))
+        return self._replace(moment=None if self.moment is None else local(self.moment))
 
 
 Rule = Callable[[Mapping[str, Any], Mapping[str, Any], torch.Tensor], Metric]
@@ -123,14 +122,16 @@ def register_metric(kind: type) -> Callable[[Rule], Rule]:
 
     def keep(rule: Rule) -> Rule:
         _RULES[kind] = rule
+        _rule.cache_clear()
         return rule
 
     return keep
 
 
-def _rule(optimizer: torch.optim.Optimizer) -> Rule:
-    names = [kind.__name__ for kind in type(optimizer).__mro__]
-    for kind, name in zip(type(optimizer).__mro__, names, strict=True):
+@cache  # asked for every parameter at every step
+def _rule(own: type) -> Rule:
+    names = [kind.__name__ for kind in own.__mro__]
+    for kind, name in zip(own.__mro__, names, strict=True):
         if kind in _RULES:
             return _RULES[kind]
         if name in _REFUSED:
@@ -143,7 +144,7 @@ def _rule(optimizer: torch.optim.Optimizer) -> Rule:
 
 def check_metric(optimizer: torch.optim.Optimizer) -> None:
     """Raise InputError, in words, for an optimiser that has no diagonal metric or settings that break it."""
-    _rule(optimizer)
+    _rule(type(optimizer))
     for group in optimizer.param_groups:
         if group.get("differentiable"):
             raise InputError("differentiable=True is not allowed; a penalty is applied outside autograd")
@@ -189,7 +190,7 @@ def effective_step(
     1.0
     """
     state = optimizer.state.get(parameter, {})  # indexing would leave an empty entry behind
-    return _rule(optimizer)(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
+    return _rule(type(optimizer))(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
 
 
 def _number(value: Any) -> Number:
