@@ -23,9 +23,10 @@ from nonsmooth.methods._stepsizes import Constant, Diminishing, Reducing, StepSi
 from nonsmooth.methods._worst_case import WorstCase, worst_case
 
 if TYPE_CHECKING:
-    from nonsmooth.methods._attach import Attachment, Term, attach
+    from nonsmooth.methods._attach import Attachment, attach
     from nonsmooth.methods._dual_averaging import ExtendedDualAveraging, RegularizedDualAveraging
     from nonsmooth.methods._metric import Metric, effective_step, register_metric
+    from nonsmooth.methods._penalised import Term
     from nonsmooth.methods._prox_adam import ProxAdam
     from nonsmooth.methods._prox_sgd import ProxSGD
     from nonsmooth.methods._selection import Choice, Selection, select_weights
@@ -42,7 +43,7 @@ _NEED_TORCH = {
     "RegularizedDualAveraging": "_dual_averaging",
     "Selection": "_selection",
     "StrengthPath": "_strength_path",
-    "Term": "_attach",
+    "Term": "_penalised",
     "attach": "_attach",
     "effective_step": "_metric",
     "register_metric": "_metric",

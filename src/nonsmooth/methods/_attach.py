@@ -11,43 +11,33 @@ gain of a parameter's momentum buffer, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Shrinkage, soft_thresholds_
 from nonsmooth.methods._metric import (
     Metric,
     check_metric,
     effective_step,
-    local,
     next_gain,
     settled_gain,
 )
+from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_
 from nonsmooth.methods._selection import Selection, select_weights
-from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty
 
-__all__ = ["Attachment", "Term", "attach"]
+__all__ = ["Attachment", "attach"]
 
 Schedule = Callable[[int], float]
 Parameters = nn.Module | Selection | Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]]
 
 
-class Term(NamedTuple):
-    """One penalised parameter, with the penalty at its present strength."""
-
-    name: str
-    parameter: torch.Tensor
-    penalty: Penalty
-
-
-class Attachment:
+class Attachment(Penalised):
     """A penalty at work on an optimiser; made by ``attach``.
 
     Copying or pickling it copies the optimiser with it, hook included: ``copy.deepcopy((model, prox))``.
@@ -105,28 +95,8 @@ class Attachment:
         present = self._present()
         return tuple(Term(name, p, present(penalty)) for p, (name, penalty) in self._penalties.items())
 
-    def value(self) -> torch.Tensor:
-        """The penalty of all parameters together: a 0-d tensor, not differentiable, no part of the loss."""
-        with torch.no_grad():
-            values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
-        return torch.stack(values).sum()
-
-    def metric_of(self, parameter: torch.Tensor) -> Metric:
-        """The effective step of a parameter, unevaluated.
-
-        Raises:
-            InputError: the parameter is not the optimiser's, or has not been stepped yet.
-        """
-        for group in self.optimizer.param_groups:
-            if any(parameter is each for each in group["params"]):
-                if not _stepped(self.optimizer, parameter):
-                    raise InputError("no step has been taken on this parameter; call optimizer.step() first")
-                return effective_step(self.optimizer, group, parameter, self._gains.get(parameter))
-        raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
-
-    def step_of(self, parameter: torch.Tensor) -> Any:
-        """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
-        return self.metric_of(parameter).step()
+    def _metric(self, group: Mapping[str, Any], p: torch.Tensor) -> Metric:
+        return effective_step(self.optimizer, group, p, self._gains.get(p))
 
     def detach(self) -> None:
         """Stop acting on the optimiser, which goes on as it was; its checkpoints load as before."""
@@ -197,48 +167,18 @@ class Attachment:
             if skipped.item():
                 return
             skipped = None
-        present, together = self._present(), list[Shrinkage]()
+        present, work = self._present(), []
         for group in optimizer.param_groups:
             for p in group["params"]:
                 entry = self._penalties.get(p)
                 if entry is None or p.grad is None:
                     continue
-                gain = None
                 if group.get("momentum"):
-                    gain = self._gains[p] = next_gain(group, self._gains.get(p))
-                metric, penalty = effective_step(optimizer, group, p, gain), present(entry[1])
-                if skipped is not None:
-                    metric = metric.unless(skipped)
-                shrinkage = _shrinkage(p, penalty, metric)
-                if shrinkage is None:
-                    _proximal_step(p, penalty, metric)
-                else:
-                    together.append(shrinkage)
-        for p, l1, l2, metric in soft_thresholds_(together):
-            ElasticNet(l1, l2).prox(p, metric.step(), out=p)
+                    self._gains[p] = next_gain(group, self._gains.get(p))
+                metric = self._metric(group, p)
+                work.append((p, present(entry[1]), metric if skipped is None else metric.unless(skipped)))
+        proximal_steps_(work)
         self.steps += 1
-
-
-def _stepped(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> bool:
-    # SGD without momentum keeps no state, and has the same step before and after.
-    return bool(optimizer.state.get(parameter)) or isinstance(optimizer, torch.optim.SGD)
-
-
-def _shrinkage(p: torch.Tensor, penalty: Penalty, metric: Metric) -> Shrinkage | None:
-    """The step as one for the compiled loop, which touches each entry once; None for other penalties."""
-    if not isinstance(penalty, ElasticNet) or penalty.width > 0:
-        return None
-    if not isinstance(penalty.l1, int | float) or not isinstance(penalty.l2, int | float):
-        return None  # a strength a run
-    if hasattr(p, "to_local"):  # then each rank of a sharded run can do its own entries
-        p, metric = local(p), metric.local()
-    return Shrinkage(p, penalty.l1, penalty.l2, metric)
-
-
-def _proximal_step(p: torch.Tensor, penalty: Penalty, metric: Metric) -> None:
-    if penalty.separable and hasattr(p, "to_local"):
-        p, metric = local(p), metric.local()
-    penalty.prox(p, metric.step(), out=p)
 
 
 def attach(
@@ -312,7 +252,7 @@ def _choose(
         mine = {p for group in optimizer.param_groups for p in group["params"]}
         return [pair for pair in params if pair[1] in mine], str(params)
     if params is None:
-        every = list(_named(optimizer))
+        every = [(name, p) for name, p, _ in named_parameters(optimizer)]
         chosen = [(name, p) for name, p in every if p.ndim >= 2]
         text = "\n".join(
             f"{'penalised' if p.ndim >= 2 else 'left out '}  {name}"
@@ -324,13 +264,6 @@ def _choose(
         params = [params]
     pairs = [each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(params)]
     return pairs, "\n".join(f"penalised  {name}  as given" for name, _ in pairs)
-
-
-def _named(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.Tensor]]:
-    """The optimiser's parameters, by their names if it was given any."""
-    for number, group in enumerate(optimizer.param_groups):
-        names = group.get("param_names") or [f"group {number}, {k}" for k in range(len(group["params"]))]
-        yield from zip(names, group["params"], strict=True)
 
 
 def _penalty_of(name: str, penalty: Penalty | Mapping[str, Penalty]) -> Penalty | None:

@@ -34,7 +34,8 @@ from torch import Tensor
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import soft_threshold_
 from nonsmooth.methods._metric import Metric
-from nonsmooth.methods._proximal import Proximal, check, strengths
+from nonsmooth.methods._penalised import strengths
+from nonsmooth.methods._proximal import Proximal, check
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ExtendedDualAveraging", "RegularizedDualAveraging"]
@@ -43,7 +44,7 @@ __all__ = ["ExtendedDualAveraging", "RegularizedDualAveraging"]
 class _DualAveraging(Proximal, torch.optim.Optimizer):
     """What both share: a number as the penalty's step, kept in the state as "backward"."""
 
-    def _metric(self, group: dict[str, Any], p: Tensor) -> Metric:
+    def _metric(self, group: Mapping[str, Any], p: Tensor) -> Metric:
         return Metric(self.state[p]["backward"])
 
     def _prox(self, group: dict[str, Any], p: Tensor, more: float = 0.0) -> None:

@@ -20,7 +20,8 @@ from torch.optim.adam import adam
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import Column, count_up, torch_fuses
-from nonsmooth.methods._proximal import Proximal, check, chosen, strengths
+from nonsmooth.methods._penalised import strengths
+from nonsmooth.methods._proximal import Proximal, check, chosen
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxAdam"]

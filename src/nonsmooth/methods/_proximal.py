@@ -18,13 +18,12 @@ from torch import Tensor
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._attach import Term
-from nonsmooth.methods._kernels import Column, fitting_steps, launch, soft_threshold_
-from nonsmooth.methods._metric import Metric, effective_step, local
-from nonsmooth.penalties import ElasticNet
-from nonsmooth.penalties._penalty import Penalty, is_number
+from nonsmooth.methods._kernels import Column, fitting_steps, launch
+from nonsmooth.methods._metric import Metric, effective_step
+from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_, strengths
+from nonsmooth.penalties._penalty import Penalty
 
-__all__ = ["Proximal", "check", "chosen", "strengths"]
+__all__ = ["Proximal", "check", "chosen"]
 
 
 def check(option: str, words: str, value: Any, allowed: str, good: Callable[[float], bool]) -> None:
@@ -37,17 +36,6 @@ def check(option: str, words: str, value: Any, allowed: str, good: Callable[[flo
         value = value.item()
     if not (isinstance(value, Real) and math.isfinite(value) and good(float(value))):
         raise InputError(f"Invalid {words}: {value}; give {option} as a finite number {allowed}")
-
-
-def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
-    """(l1, l2) of a penalty that the kernels know, None for others."""
-    if penalty is None:
-        return 0.0, 0.0
-    if isinstance(penalty, ElasticNet) and penalty.width == 0:
-        l1, l2 = penalty.l1, penalty.l2
-        if is_number(l1) and is_number(l2):
-            return float(l1), float(l2)
-    return None
 
 
 def chosen(places: Column, *columns: Column) -> list[Column]:
@@ -92,7 +80,7 @@ else:
     _Base = object
 
 
-class Proximal(_Base):
+class Proximal(Penalised, _Base):
     """Mixed into a torch optimiser; its own ``_step_group`` does a group's step, penalty included.
 
     It answers like an attachment: ``optimizer``, ``terms``, ``value()``, ``metric_of`` and ``step_of``.
@@ -193,35 +181,10 @@ class Proximal(_Base):
     @property
     def terms(self) -> tuple[Term, ...]:
         """Every penalised parameter with its penalty; named if the optimiser was given names."""
-        found = []
-        for number, group in enumerate(self.param_groups):
-            names = group.get("param_names") or [f"group {number}, {k}" for k in range(len(group["params"]))]
-            if group["penalty"] is not None:
-                found += [Term(n, p, group["penalty"]) for n, p in zip(names, group["params"], strict=True)]
-        return tuple(found)
-
-    def value(self) -> Tensor:
-        """The penalty of all parameters together, a 0-d tensor without a graph: it is no part of the loss."""
-        with torch.no_grad():
-            values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
-        return torch.stack(values).sum() if values else torch.zeros(())
-
-    def metric_of(self, parameter: Tensor) -> Metric:
-        """The effective step of a parameter, unevaluated.
-
-        Raises:
-            InputError: the parameter is not the optimiser's, or has not been stepped yet.
-        """
-        for group in self.param_groups:
-            if any(parameter is each for each in group["params"]):
-                if not (self.state.get(parameter) or isinstance(self, torch.optim.SGD)):
-                    raise InputError("no step has been taken on this parameter; call step() first")
-                return self._metric(group, parameter)
-        raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
-
-    def step_of(self, parameter: Tensor) -> Any:
-        """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
-        return self.metric_of(parameter).step()
+        named = named_parameters(self)
+        return tuple(
+            Term(name, p, group["penalty"]) for name, p, group in named if group["penalty"] is not None
+        )
 
     @staticmethod
     def _in_one_pass(
@@ -249,7 +212,7 @@ class Proximal(_Base):
         if strengths(group["penalty"]) is None:
             self._apply_penalty(group, columns[0])
 
-    def _metric(self, group: dict[str, Any], p: Tensor) -> Metric:
+    def _metric(self, group: Mapping[str, Any], p: Tensor) -> Metric:
         # Only a parameter that SGD gave a buffer has a gain.
         return effective_step(self, group, p, self.state[p].get("gain") if p in self.state else None)
 
@@ -258,10 +221,4 @@ class Proximal(_Base):
         penalty = group["penalty"]
         if penalty is None:
             return
-        known = strengths(penalty)
-        for p in params:
-            metric = self._metric(group, p)
-            if penalty.separable:  # then each rank of a sharded run can do its own entries
-                p, metric = local(p), metric.local()
-            if known is None or not soft_threshold_(p, *known, metric):
-                penalty.prox(p, metric.step(), out=p)
+        proximal_steps_([(p, penalty, self._metric(group, p)) for p in params])
