@@ -151,15 +151,6 @@ class TorchOptimizer(Method):
         factory: makes the optimiser from parameters, e.g. ``lambda p: torch.optim.Adam(p, lr=1e-3)``; the
             regime's step size then overwrites ``lr`` at each step. Each run is a parameter group of its
             own, so that it can have its own step; LBFGS, which takes one group only, takes one start.
-        attached: False, the penalty is in the loss, as the paper and most users have it; True, the optimiser
-            is fed the data term's gradient alone and the penalty is attached to it (``ns.attach``).
     """
 
     factory: Callable[[Iterable[Any]], Any]
-    attached: bool = False
-
-    def check(self, objective: Objective) -> None:
-        if self.attached and objective.penalty.width > 0:
-            raise InputError(
-                "a penalty whose kink is rounded is differentiable: leave it in the loss (attached=False)"
-            )

@@ -14,7 +14,6 @@ from array_api_compat import array_namespace
 from nonsmooth.errors import InputError
 from nonsmooth.methods import Method, TorchOptimizer
 from nonsmooth.objectives import Objective
-from nonsmooth.penalties import ElasticNet
 from nonsmooth.trajectories._run import Record, Run
 
 __all__ = ["run_arrays"]
@@ -30,8 +29,6 @@ def _stepper(objective: Objective, method: Method, x: Any) -> Any:
 
     import torch
 
-    from nonsmooth.methods import attach
-
     # One parameter a run, so that each run can have its own learning rate.
     parameters = [torch.nn.Parameter(row.clone()) for row in x]
     try:
@@ -40,17 +37,12 @@ def _stepper(objective: Objective, method: Method, x: Any) -> Any:
         raise InputError(
             f"the optimiser refuses one parameter group a run ({error}); give it a single start"
         ) from None
-    gradient = objective.subgradient
-    if method.attached:
-        gradient = objective.data_gradient
-        for k, parameter in enumerate(parameters):
-            attach(optimizer, _penalty_of_run(objective.penalty, k), params=[parameter])
     # An optimiser that evaluates several times a step (LBFGS) asks for the evaluation itself.
     asks = inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
 
     def evaluate() -> Any:
         point = torch.stack([p.detach() for p in parameters])
-        for parameter, row in zip(parameters, gradient(point), strict=True):
+        for parameter, row in zip(parameters, objective.subgradient(point), strict=True):
             parameter.grad = row
         return objective.value(point).sum() if asks else None
 
@@ -65,12 +57,6 @@ def _stepper(objective: Objective, method: Method, x: Any) -> Any:
         return torch.stack([p.detach() for p in parameters])
 
     return step
-
-
-def _penalty_of_run(penalty: ElasticNet, run: int) -> ElasticNet:
-    """The penalty of one run, where runs have strengths of their own."""
-    l1, l2 = (float(each[run]) if getattr(each, "ndim", 0) else each for each in (penalty.l1, penalty.l2))
-    return ElasticNet(l1, l2)
 
 
 class _Recorder:
