@@ -3,6 +3,7 @@ everywhere."""
 
 import copy
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -162,7 +163,7 @@ def test_without_a_model_the_rule_goes_by_shape_and_uses_the_optimisers_names() 
     model = _small_net()
     prox = ns.attach(torch.optim.SGD(model.named_parameters(), lr=0.1), ns.L1(0.1))
     assert [term.name for term in prox.terms] == ["0.weight", "3.weight"]
-    assert "left out   0.bias  fewer than two axes" in str(prox)
+    assert re.search(r"left out +0.bias +8 +fewer than two axes", str(prox))
 
 
 def test_strengths_per_layer_by_name() -> None:
@@ -172,6 +173,16 @@ def test_strengths_per_layer_by_name() -> None:
     assert [type(term.penalty).__name__ for term in prox.terms] == ["ElasticNet", "GroupL1"]
     only = ns.attach(torch.optim.SGD(model.parameters(), lr=0.1), {"3.*": ns.L1(1.0)}, params=model)
     assert [term.name for term in only.terms] == ["3.weight"]
+    assert re.search(r"left out +0.weight +8x12 +its name matches no pattern", str(only))
+
+
+def test_a_models_parameters_that_the_optimiser_does_not_have() -> None:
+    model = _small_net()
+    prox = ns.attach(torch.optim.SGD(model[3].parameters(), lr=0.1), ns.L1(0.5), params=model)
+    assert [term.name for term in prox.terms] == ["3.weight"]
+    assert re.search(r"left out +0.weight +8x12 +not a parameter of this optimiser", str(prox))
+    with pytest.raises(InputError, match=r"(?s)nothing to penalise.*0\.weight.*not a parameter of this"):
+        ns.attach(torch.optim.SGD(_small_net().parameters(), lr=0.1), ns.L1(0.5), params=model)
 
 
 def test_a_schedule_of_strengths_and_the_factor() -> None:
@@ -448,6 +459,7 @@ def test_a_compiled_step() -> None:
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[w, w]), "given twice"),
         (lambda o, w: ns.attach(o, 0.1, params=[w]), "is a float; give one of ns.penalties"),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[3]), "is a int; give tensors"),
+        (lambda o, w: ns.attach(o, {"x*": ns.L1(0.1)}, params=[("w", 3)]), "is a int; give tensors"),
         (lambda o, w: ns.attach(o, {"x*": ns.L1(0.1)}, params=[("w", w)]), "nothing to penalise"),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[]), "nothing to penalise"),
         (lambda o, w: ns.attach("adam", ns.L1(0.1)), "optimizer is a str"),

@@ -12,6 +12,7 @@ gain of a parameter's momentum buffer, a number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -28,7 +29,7 @@ from nonsmooth.methods._metric import (
     settled_gain,
 )
 from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_
-from nonsmooth.methods._selection import Selection, select_weights
+from nonsmooth.methods._selection import Choice, Selection, select_weights
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["Attachment", "attach"]
@@ -226,44 +227,53 @@ def attach(
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise InputError(f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer")
     check_metric(optimizer)
-    chosen, selection = _choose(optimizer, params)
-    penalties = {}
-    for name, parameter in chosen:
-        wanted = _penalty_of(name, penalty)
+    penalties: dict[torch.Tensor, tuple[str, Penalty]] = {}
+    answers = []
+    for choice in _choices(optimizer, params):
+        wanted = _penalty_of(choice.name, penalty) if choice.included else None
         if wanted is not None:
-            _check_parameter(name, parameter, wanted, penalties)
-            penalties[parameter] = (name, wanted)
+            _check_parameter(choice.name, choice.parameter, wanted, penalties)
+            penalties[choice.parameter] = (choice.name, wanted)
+        elif choice.included:
+            choice = replace(choice, included=False, why="its name matches no pattern")
+        answers.append(choice)
+    selection = str(Selection(tuple(answers)))
     if not penalties:
         raise InputError(
             "nothing to penalise: no parameter was selected; give params= a model, tensors or (name, tensor) "
-            f"pairs, and patterns that match their names. The rule's answers were:\n{selection}"
+            f"pairs of this optimiser, and patterns that match their names. The answers were:\n{selection}"
         )
     _check_members(optimizer, penalties)
     return Attachment(optimizer, penalties, schedule, selection)
 
 
-def _choose(
-    optimizer: torch.optim.Optimizer, params: Parameters | None
-) -> tuple[list[tuple[str, torch.Tensor]], str]:
-    """Named parameters to penalise, and the text that says which and why."""
+def _choices(optimizer: torch.optim.Optimizer, params: Parameters | None) -> Iterable[Choice]:
+    """Every parameter that is asked for, whether it is to be penalised, and why."""
     if isinstance(params, nn.Module):
         params = select_weights(params)
     if isinstance(params, Selection):
         mine = {p for group in optimizer.param_groups for p in group["params"]}
-        return [pair for pair in params if pair[1] in mine], str(params)
+        return [
+            replace(each, included=False, why="not a parameter of this optimiser")
+            if each.included and each.parameter not in mine
+            else each
+            for each in params.choices
+        ]
     if params is None:
-        every = [(name, p) for name, p, _ in named_parameters(optimizer)]
-        chosen = [(name, p) for name, p in every if p.ndim >= 2]
-        text = "\n".join(
-            f"{'penalised' if p.ndim >= 2 else 'left out '}  {name}"
-            f"{'' if p.ndim >= 2 else '  fewer than two axes: a bias or a scale'}"
-            for name, p in every
-        )
-        return chosen, text
-    if isinstance(params, torch.Tensor):
-        params = [params]
-    pairs = [each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(params)]
-    return pairs, "\n".join(f"penalised  {name}  as given" for name, _ in pairs)
+        return [
+            Choice(name, p, True, "two axes or more")
+            if p.ndim >= 2
+            else Choice(name, p, False, "fewer than two axes: a bias or a scale")
+            for name, p, _ in named_parameters(optimizer)
+        ]
+    given = [params] if isinstance(params, torch.Tensor) else params
+    pairs = [each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(given)]
+    for name, parameter in pairs:
+        if not isinstance(parameter, torch.Tensor):
+            raise InputError(
+                f"{name!r} is a {type(parameter).__name__}; give tensors or (name, tensor) pairs"
+            )
+    return [Choice(name, p, True, "as given") for name, p in pairs]
 
 
 def _penalty_of(name: str, penalty: Penalty | Mapping[str, Penalty]) -> Penalty | None:
@@ -272,11 +282,11 @@ def _penalty_of(name: str, penalty: Penalty | Mapping[str, Penalty]) -> Penalty 
     return next((each for pattern, each in penalty.items() if fnmatchcase(name, pattern)), None)
 
 
-def _check_parameter(name: str, parameter: Any, penalty: Any, seen: Mapping[torch.Tensor, Any]) -> None:
+def _check_parameter(
+    name: str, parameter: torch.Tensor, penalty: Any, seen: Mapping[torch.Tensor, Any]
+) -> None:
     if not isinstance(penalty, Penalty):
         raise InputError(f"the penalty of {name!r} is a {type(penalty).__name__}; give one of ns.penalties")
-    if not isinstance(parameter, torch.Tensor):
-        raise InputError(f"{name!r} is a {type(parameter).__name__}; give tensors or (name, tensor) pairs")
     if not parameter.is_floating_point() or parameter.layout is not torch.strided:
         raise InputError(
             f"{name!r} has dtype {parameter.dtype} and layout {parameter.layout}; "
