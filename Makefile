@@ -30,8 +30,8 @@ reproduce: $(VENV)/run
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-test-all: $(VENV)/dev
-	$(BIN)/python -m pytest -n auto
+test-all: $(VENV)/dev $(if $(FAST_PASSED),,test)
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 Environment variables (a claim is otherwise a pure function of its specs):
 
 - NONSMOOTH_TOY_LOG: a file that gets one line a measured spec, so that a test can count them.
-- NONSMOOTH_TOY_TROUBLE: "raise", "refuse", "die", "die-once:FILE" or "judge"; spec 3 does so.
+- NONSMOOTH_TOY_TROUBLE: "raise", "refuse", "die", "die-once:FILE", "note" or "judge"; spec 3 does so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from nonsmooth.claims import Claim, Judgement, Row, Setting, Tier
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Attribution, Drawing, Finding, Part, Result, Ruling, canvas
-from nonsmooth.runs import RunSpec, stream
+from nonsmooth.runs import RunSpec, scratch, stream
 
 SIZES = {"quick": 40, "laptop": 60, "paper": 80}
 
@@ -108,6 +108,11 @@ def _trouble(spec: RunSpec) -> None:
         raise ZeroDivisionError("a measure that fails")
     if what == "refuse":
         raise InputError("draws = 1000 is out of range; allowed: 1 to 10")
+    if what == "note":
+        note = (scratch() or Path()) / "note"
+        if not note.exists():
+            note.write_text(str(spec["number"]))
+            raise RuntimeError("left a note")
     if what == "die-once" and not Path(more).exists():
         Path(more).touch()
         os._exit(9)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nonsmooth.claims._claim import Claim
-from nonsmooth.claims._plan import Case, Plan, takes_data
+from nonsmooth.claims._plan import Case, Plan
 from nonsmooth.findings import Verdict
 
 __all__ = ["entry_of"]
@@ -27,7 +27,7 @@ def entry_of(
 ) -> dict[str, Any]:
     """A claim's entry in the ledger: the first case is the claim as asked for, the rest its sweep."""
     claim, source, settings = cases[0].claim, cases[0].source, cases[0].settings
-    data = plan.dataset if takes_data(claim) else None
+    brought = plan.source_for(claim)
     entry = {
         "id": claim.id,
         "where": claim.where,
@@ -35,7 +35,7 @@ def entry_of(
         "tier": plan.tier,
         **verdicts[0].as_dict(),
         "settings": settings,
-        "data": None if data is None else {"name": data.source, "sha256": data.sha256},
+        "data": None if brought is None else {"name": brought.source, "sha256": brought.sha256},
         "claim_file": Path(source.place).name if source.kind == "file" else None,
         "unstated": [
             {"name": s.name, "value": settings[s.name], "default": s.default, "why": s.why}

@@ -149,10 +149,14 @@ def rerun(entry: Mapping[str, Any], *, sweep: bool = True) -> str:
     if entry.get("claim_file"):
         words += ["--claims", str(entry["claim_file"])]
     if entry.get("data"):
-        words += ["--data", str(entry["data"]["name"])]
+        images = any(setting["name"] == "images" for setting in entry.get("unstated") or ())
+        words += ["--data-dir" if images else "--data", str(entry["data"]["name"])]
     for setting in entry.get("unstated") or ():
-        if "default" in setting and setting["default"] != setting["value"] and setting["name"] != "data":
-            words += ["--set", f"{setting['name']}={setting['value']}"]
+        if "default" in setting and setting["default"] != setting["value"]:
+            if setting["name"] == "device":
+                words += ["--device", str(setting["value"])]
+            elif setting["name"] not in ("data", "images"):
+                words += ["--set", f"{setting['name']}={setting['value']}"]
     points = entry.get("sweep") if sweep else None
     if points:
         words += ["--over", f"{points[0]['setting']}=" + ",".join(str(point["value"]) for point in points)]

@@ -18,7 +18,7 @@ from nonsmooth.claims._sweep import Sweep
 from nonsmooth.errors import InputError
 from nonsmooth.runs import ClaimSource, RunSpec, load_claim
 
-__all__ = ["Case", "Plan", "Value", "find_sources", "make_plan", "specs_of", "takes_data"]
+__all__ = ["Case", "Given", "Plan", "Value", "find_sources", "make_plan", "specs_of"]
 
 Value = float | int | str
 
@@ -37,15 +37,41 @@ class Case:
         return [row for spec in self.specs for row in by_spec[spec.id]]
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the caller brings for the claims that take it.
+
+    Args:
+        data: a regression problem, .npz or .csv, for claims with ``accepts_data = True``.
+        images: where CIFAR-10 (or other images) lies, for claims with ``accepts_images = True``.
+        device: a torch device, for the same claims.
+    """
+
+    data: str | Path | None = None
+    images: str | Path | None = None
+    device: str | None = None
+
+
+# The claim's attribute that says it takes something, and the setting that it arrives in.
+_TAKERS = {"data": "accepts_data", "images": "accepts_images", "device": "accepts_images"}
+_OPTIONS = {"data": "--data", "images": "--data-dir", "device": "--device"}
+_NOUNS = {"data": "a data set", "images": "images", "device": "a device"}
+
+
 @dataclass
 class Plan:
     """Everything asked for, checked before anything runs; ``why`` some claims cannot be run."""
 
     tier: Tier
-    dataset: Any = None
+    brought: dict[str, Any] = field(default_factory=dict)
     cases: dict[str, list[Case]] = field(default_factory=dict)
     sweep: Sweep | None = None
     why: dict[str, str] = field(default_factory=dict)
+
+    def source_for(self, claim: Claim) -> Any:
+        """The caller's data set or images, where the claim takes them, for each worker to register."""
+        wanted = (what for what in ("data", "images") if what in self.brought and _takes(claim, what))
+        return self.brought.get(next(wanted, ""))
 
 
 def find_sources(ids: Sequence[str] | None, files: Sequence[str | Path]) -> dict[str, ClaimSource]:
@@ -59,9 +85,34 @@ def find_sources(ids: Sequence[str] | None, files: Sequence[str | Path]) -> dict
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
-def takes_data(claim: Claim) -> bool:
-    """Whether a claim runs on a data set of the caller's: its class says ``accepts_data = True``."""
-    return bool(getattr(claim, "accepts_data", False))
+def _takes(claim: Claim, what: str) -> bool:
+    """Whether a claim takes what the caller brings: its class says so."""
+    return bool(getattr(claim, _TAKERS[what], False))
+
+
+def _read(what: str, given: Any) -> Any:
+    """What a caller brings, checked; data are made known to this process, which judges and draws."""
+    if what == "device":
+        return _device(str(given))
+    from nonsmooth import datasets
+
+    found = datasets.read_regression(given) if what == "data" else datasets.find_images(given)
+    datasets.register(found)
+    return found
+
+
+def _device(name: str) -> str:
+    if name != "cpu":
+        import torch
+
+        try:
+            torch.empty(1, device=name)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            why = " ".join(str(error).split()).rstrip(".")
+            raise InputError(
+                f"device {name!r} cannot be used here ({why[:120]}); give cpu, or a device that torch finds"
+            ) from None
+    return name
 
 
 def specs_of(claim: Claim, tier: Tier, settings: Mapping[str, Any]) -> list[RunSpec]:
@@ -96,7 +147,7 @@ def make_plan(
     tier: str,
     settings: Mapping[str, Value],
     sweep: Sweep | None,
-    data: str | Path | None,
+    given: Given,
 ) -> Plan:
     """The cases of each claim, in the order of ``sources``.
 
@@ -108,27 +159,27 @@ def make_plan(
     claims: dict[str, Claim] = {name: load_claim(source) for name, source in sources.items()}
     for name in [*settings, *([sweep.name] if sweep else [])]:
         _known_somewhere(name, claims)
-    taken = [*settings, *(["data"] if data is not None else [])]
-    if (sweep and sweep.name in taken) or len(taken) > len(set(taken)):
-        name = sweep.name if sweep and sweep.name in taken else "data"
-        raise InputError(f"setting {name!r} is given twice (two of --set, --over, --data); give it once")
+    brings = {what: value for what, value in vars(given).items() if value is not None}
+    taken = [*settings, *([sweep.name] if sweep else []), *brings]
+    twice = [name for name in taken if taken.count(name) > 1]
+    if twice:
+        option = f", {_OPTIONS[twice[0]]}" if twice[0] in _OPTIONS else ""
+        raise InputError(f"setting {twice[0]!r} is given twice (two of --set, --over{option}); give it once")
     plan = Plan(tier, sweep=sweep)
-    if data is not None:
-        takers = [name for name, claim in claims.items() if takes_data(claim)]
-        if not takers:
+    for what, value in brings.items():
+        if not any(_takes(claim, what) for claim in claims.values()):
             raise InputError(
-                f"none of {', '.join(claims)} takes a data set; leave --data out or ask for one that does"
+                f"none of {', '.join(claims)} takes {_NOUNS[what]}; leave {_OPTIONS[what]} out or ask for "
+                "one that does"
             )
-        from nonsmooth.datasets import read_regression, register
-
-        plan.dataset = read_regression(data)
-        register(plan.dataset)  # judging and drawing happen in this process
+        plan.brought[what] = _read(what, value)
     for name, claim in claims.items():
         mine = {setting.name for setting in claim.unstated}
         with _refusals_name(name):
             own = claim.settings({each: value for each, value in settings.items() if each in mine})
-        if plan.dataset is not None and takes_data(claim):
-            own["data"] = plan.dataset.name
+        for what, thing in plan.brought.items():
+            if _takes(claim, what):
+                own[what] = getattr(thing, "name", thing)
         choices: dict[Value | None, dict[str, Any]] = {None: own}
         if sweep and sweep.name in mine:
             for value in sweep.values:

@@ -13,7 +13,7 @@ from pathlib import Path
 from nonsmooth.claims._claim import Claim, Row
 from nonsmooth.claims._entry import entry_of
 from nonsmooth.claims._ledger import Ledger
-from nonsmooth.claims._plan import Case, Value, find_sources, make_plan, takes_data
+from nonsmooth.claims._plan import Case, Given, Value, find_sources, make_plan
 from nonsmooth.claims._sweep import Sweep
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Verdict
@@ -84,6 +84,8 @@ def reproduce(
     settings: Mapping[str, Value] | None = None,
     over: Sweep | str | None = None,
     data: str | Path | None = None,
+    images: str | Path | None = None,
+    device: str | None = None,
     claim_files: Sequence[str | Path] = (),
     on_event: Callable[[Event | Judged], None] | None = None,
 ) -> Outcome:
@@ -99,6 +101,9 @@ def reproduce(
         over: a sweep (see ``Sweep.parse``): each claim with that setting is judged at its own value and
             once at each of the sweep's.
         data: an .npz or .csv file of the caller's, for the claims that take one.
+        images: a folder or archive of CIFAR-10 or other images, for the claims that train networks; without
+            one they run on scikit-learn's digits.
+        device: a torch device for the same claims; None for "cpu". On another, ``jobs`` is 1 unless given.
         claim_files: Python files that define one claim each.
         on_event: called with each event of the runs, and with :class:`Judged`.
 
@@ -111,7 +116,16 @@ def reproduce(
     progress = _Progress(on_event)
     try:
         return _reproduce(
-            ids, tier, engine, jobs, Path(out), settings or {}, over, data, claim_files, progress
+            ids,
+            tier,
+            engine,
+            jobs if jobs is not None or device in (None, "cpu") else 1,
+            Path(out),
+            settings or {},
+            over,
+            Given(data, images, device),
+            claim_files,
+            progress,
         )
     except Interrupted:
         raise
@@ -144,19 +158,15 @@ def _reproduce(
     folder: Path,
     settings: Mapping[str, Value],
     over: Sweep | str | None,
-    data: str | Path | None,
+    given: Given,
     claim_files: Sequence[str | Path],
     tell: _Progress,
 ) -> Outcome:
     sweep = Sweep.parse(over) if isinstance(over, str) else over
     workers = open_engine(engine, jobs)
-    plan = make_plan(find_sources(ids, claim_files), tier, settings, sweep, data)
+    plan = make_plan(find_sources(ids, claim_files), tier, settings, sweep, given)
     every = [case for cases in plan.cases.values() for case in cases]
-    tasks = [
-        Task(spec, case.source, plan.dataset if takes_data(case.claim) else None)
-        for case in every
-        for spec in case.specs
-    ]
+    tasks = [Task(spec, case.source, plan.source_for(case.claim)) for case in every for spec in case.specs]
     codes = {source: fingerprint(source) for source in {case.source for case in every}}
     keys = {key(spec, codes[case.source]) for case in every for spec in case.specs}
     tell.total = len({task.spec.id for task in tasks})

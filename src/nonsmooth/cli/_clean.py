@@ -51,11 +51,17 @@ def _whole(out: Path, yes: bool, as_json: bool) -> None:
     figures = out / "figures"
     if not figures.is_symlink():  # a link leads to a folder that reproduce did not make
         found += sorted(path for pattern in _FIGURES for path in figures.glob(pattern))
+    scratch = out / "scratch"
+    if scratch.is_dir() and not scratch.is_symlink():  # checkpoints of runs that did not end
+        found += sorted(path for path in scratch.rglob("*") if path.is_file())
     removed: list[str] = []
     if found and _agreed(yes, f"Remove {len(found)} files from {out}?"):
         for path in found:
             path.unlink(missing_ok=True)
             removed.append(str(path))
+        for folder in (*scratch.glob("*"), scratch):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         for folder in (figures, out):
             with contextlib.suppress(OSError):  # not empty: it holds somebody else's files
                 folder.rmdir()

@@ -38,6 +38,13 @@ __all__ = ["command"]
 @click.option(
     "--data", metavar="PATH", type=click.Path(path_type=Path), help="Your own data: X.npz or a CSV."
 )
+@click.option(
+    "--data-dir",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="CIFAR-10 for the claims that train networks: archive or folder, any format; default: digits.",
+)
+@click.option("--device", metavar="NAME", help="Where networks train: cpu, cuda, cuda:1; default: cpu.")
 @claim_files_option
 @click.option(
     "--fail-on", multiple=True, metavar="A,B", help="Leave with 1 on these answers: differs,not-supported,..."
@@ -56,6 +63,8 @@ def command(
     over: str | None,
     pairs: tuple[str, ...],
     data: Path | None,
+    data_dir: Path | None,
+    device: str | None,
     claim_files: tuple[Path, ...],
     fail_on: tuple[str, ...],
     no_page: bool,
@@ -87,6 +96,8 @@ def command(
                 settings=settings,
                 over=over,
                 data=data,
+                images=data_dir,
+                device=device,
                 claim_files=claim_files,
                 on_event=on_event,
             )

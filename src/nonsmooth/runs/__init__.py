@@ -13,6 +13,7 @@ from nonsmooth.runs._events import Done, Event, Failed, Failure, Interrupted, Pl
 from nonsmooth.runs._fingerprint import fingerprint, key
 from nonsmooth.runs._loop import run_tasks
 from nonsmooth.runs._parquet import atomic
+from nonsmooth.runs._scratch import scratch
 from nonsmooth.runs._spec import RunSpec, batches, canonical_json, stream
 from nonsmooth.runs._store import Store, remove_store
 from nonsmooth.runs._task import ClaimSource, Task, TaskResult, execute, import_file, load_claim
@@ -45,6 +46,7 @@ __all__ = [
     "load_claim",
     "remove_store",
     "run_tasks",
+    "scratch",
     "stream",
     "versions",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nonsmooth.runs._engine import Engine
 from nonsmooth.runs._events import Done, Event, Failed, Failure, Interrupted, Planned, Retried, RunsError
 from nonsmooth.runs._fingerprint import fingerprint, key
+from nonsmooth.runs._scratch import discard, scratch_folder
 from nonsmooth.runs._store import Store
 from nonsmooth.runs._task import Task, TaskResult, attempt
 
@@ -51,8 +54,12 @@ class _Loop:
         expected = sum(costs.values()) / self.engine.workers if known else None
         self.tell(Planned(self.total, len(self.rows), expected))
 
+    def scratch(self, task: Task) -> Path:
+        return scratch_folder(self.store.path.parent.resolve(), self.keys[task.spec.id])
+
     def keep(self, task: Task, result: TaskResult) -> None:
         self.store.put(self.keys[task.spec.id], task.spec, result)
+        discard(self.scratch(task))
         self.rows[task.spec.id] = result.rows
         self.tell(Done(task.spec, result.seconds, len(self.rows), self.total))
 
@@ -66,7 +73,8 @@ class _Loop:
 
     def submit(self, task: Task) -> None:
         try:
-            self.running[self.engine.submit(attempt, task)] = task
+            given = replace(task, scratch=self.scratch(task))
+            self.running[self.engine.submit(attempt, given)] = task
         except BrokenExecutor as error:
             broken: Future[TaskResult | Failure] = Future()
             broken.set_exception(error)

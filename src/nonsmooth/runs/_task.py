@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from nonsmooth.errors import InputError
 from nonsmooth.runs._events import Failure
+from nonsmooth.runs._scratch import using
 from nonsmooth.runs._spec import RunSpec
 from nonsmooth.runs._threads import one_thread
 
@@ -62,11 +63,12 @@ class ClaimSource:
 
 @dataclass(frozen=True)
 class Task:
-    """A spec, its claim, and the user's data set where the spec names one."""
+    """A spec, its claim, the user's data set where the spec names one, and a folder for its checkpoints."""
 
     spec: RunSpec
     source: ClaimSource
     dataset: Any = None
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def execute(task: Task) -> TaskResult:
         from nonsmooth.datasets import register
 
         register(task.dataset)
-    with one_thread():
+    with one_thread(), using(task.scratch):
         start = time.perf_counter()
         rows = claim.measure(task.spec)
         seconds = time.perf_counter() - start
