@@ -217,6 +217,31 @@ def _toy(outcome):
     return [sys.modules[type(outcome.claims["toy-mean"]).__module__].__file__]
 
 
+def test_stored_runs_are_judged_by_the_present_rules(run, tmp_path, toy_file, log):
+    """Of a claim whose file has changed: nothing runs, the verdict is the new rule's, and it says so."""
+    own = tmp_path / "toy_claim.py"
+    own.write_text(toy_file.read_text())
+    first = reproduce(
+        ["toy-mean"],
+        out=tmp_path / "out",
+        settings=_FAST,
+        over="shift=0,1",
+        claim_files=[own],
+        engine="inline",
+    )
+    measured = log()
+    same = rebuild(tmp_path / "out", [own], judge=True)
+    assert same.ledger.digest == first.ledger.digest
+    own.write_text(toy_file.read_text().replace("if worst < 0.05", "if worst < 0.0"))
+    again = rebuild(tmp_path / "out", [own], judge=True)
+    (before,), (after,) = first.ledger.claims, again.ledger.claims
+    assert (before["result"], after["result"]) == ("holds", "differs")
+    assert [point["result"] for point in after["sweep"]] == ["differs", "differs"]
+    assert (before["older_runs"], after["older_runs"]) == (0, 6)
+    assert log() == measured
+    assert Ledger.read(tmp_path / "out" / "ledger.json").digest == again.ledger.digest
+
+
 def test_rebuild_gives_the_rows_again_without_running(run, tmp_path, toy_file, log, monkeypatch):
     outcome = run(over="shift=0,5")
     measured = log()

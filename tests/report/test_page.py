@@ -326,6 +326,16 @@ def test_the_sweep_shows_each_value_and_marks_the_one_used(ledger: dict, known: 
             },
             "nonsmooth reproduce huber --tier quick --over steps=1,2.5",
         ),
+        (
+            {
+                "data": {"name": "cifar", "sha256": "ab" * 32},
+                "unstated": [
+                    {"name": "images", "value": "cifar10:abab", "default": "digits", "why": ""},
+                    {"name": "device", "value": "cuda", "default": "cpu", "why": ""},
+                ],
+            },
+            "nonsmooth reproduce huber --tier quick --data-dir cifar --device cuda",
+        ),
         ({"claim_file": "my claim.py"}, "nonsmooth reproduce huber --tier quick --claims 'my claim.py'"),
     ],
 )
@@ -334,7 +344,14 @@ def test_the_command_that_reruns_a_claim(ledger: dict, known: dict, change: dict
     text = Page(render_page(ledger, {}, **known)).text
     assert f"Run it again {command} Copy" in text
     if "data" in change:
-        assert "my data.npz (SHA-256 abababababababab…)" in text
+        assert f"{change['data']['name']} (SHA-256 abababababababab…)" in text
+
+
+def test_runs_of_older_code_are_said(ledger: dict, known: dict) -> None:
+    said = "3 of its runs were measured by an earlier version of the code"
+    assert said not in Page(render_page(ledger, {}, **known)).text
+    ledger["claims"][4]["older_runs"] = 3
+    assert said in Page(render_page(ledger, {}, **known)).text
 
 
 def _keys(rows: list[dict[str, Any]]) -> set[str]:

@@ -22,12 +22,19 @@ def _rulings(claim: Claim, verdict: Verdict) -> list[dict[str, Any]]:
     ]
 
 
+def _data(brought: Any) -> dict[str, str] | None:
+    """A data set or images of the caller's; named without the folders above, which are nobody's business."""
+    if brought is None:
+        return None
+    name = brought.path.name if hasattr(brought, "path") else brought.source
+    return {"name": name, "sha256": brought.sha256, "note": getattr(brought, "note", "")}
+
+
 def entry_of(
     plan: Plan, cases: Sequence[Case], verdicts: Sequence[Verdict], seconds: float
 ) -> dict[str, Any]:
     """A claim's entry in the ledger: the first case is the claim as asked for, the rest its sweep."""
     claim, source, settings = cases[0].claim, cases[0].source, cases[0].settings
-    brought = plan.source_for(claim)
     entry = {
         "id": claim.id,
         "where": claim.where,
@@ -35,7 +42,7 @@ def entry_of(
         "tier": plan.tier,
         **verdicts[0].as_dict(),
         "settings": settings,
-        "data": None if brought is None else {"name": brought.source, "sha256": brought.sha256},
+        "data": _data(plan.source_for(claim)),
         "claim_file": Path(source.place).name if source.kind == "file" else None,
         "unstated": [
             {"name": s.name, "value": settings[s.name], "default": s.default, "why": s.why}
@@ -47,6 +54,7 @@ def entry_of(
             for case, verdict in zip(cases[1:], verdicts[1:], strict=True)
         ],
         "seconds": round(seconds, 3),
+        "older_runs": 0,
     }
     entry["rulings"] = _rulings(claim, verdicts[0])
     return entry

@@ -107,8 +107,9 @@ def _settings(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
     settings = unstated + given
     data = claim.get("data")
     for setting in settings:
-        if data and setting["name"] == "data":
-            setting["value"] = f"{data['name']} (SHA-256 {data['sha256'][:16]}…)"
+        if data and setting["name"] in ("data", "images"):
+            note = f"; {data['note']}" if data.get("note") else ""
+            setting["value"] = f"{data['name']} (SHA-256 {data['sha256'][:16]}…){note}"
     return settings
 
 
@@ -126,6 +127,7 @@ def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
         "sweep": _sweep(claim),
         "notes": list(claim.get("notes") or ()),
         "seconds": claim.get("seconds"),
+        "older_runs": claim.get("older_runs") or 0,
         "command": rerun(claim),
     }
 
