@@ -29,6 +29,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 @pytest.fixture(scope="session")
+def cifar10_folder() -> Path:
+    """The real CIFAR-10: NONSMOOTH_CIFAR10, or else shared/data/cifar10 beside the repository."""
+    given = os.environ.get("NONSMOOTH_CIFAR10")
+    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data" / "cifar10"
+    if not folder.is_dir():
+        said = f"{folder} is no folder; NONSMOOTH_CIFAR10 says where CIFAR-10 is"
+        if os.environ.get("CI"):
+            pytest.fail(said)
+        pytest.skip(said)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def quick(tmp_path_factory):
     """A function: the outcome of one claim at tier quick, and the folder it was written to.
 

@@ -23,7 +23,19 @@ from nonsmooth.errors import InputError
 __all__ = ["cli", "main"]
 
 # In the order in which they are met; each is `_NAME.py` beside this file, holding a command `NAME`.
-_COMMANDS = ("list", "show", "reproduce", "report", "errata", "diff", "floor", "fingerprint", "info", "clean")
+_COMMANDS = (
+    "list",
+    "show",
+    "reproduce",
+    "report",
+    "errata",
+    "diff",
+    "floor",
+    "fingerprint",
+    "data",
+    "info",
+    "clean",
+)
 
 
 @contextlib.contextmanager

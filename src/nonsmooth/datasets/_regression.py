@@ -14,7 +14,7 @@ import numpy as np
 
 from nonsmooth.errors import InputError
 
-__all__ = ["Dataset", "diabetes", "read_regression", "register", "registered"]
+__all__ = ["Dataset", "diabetes", "read_regression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,27 +34,6 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, int]:
         return (self.X.shape[0], self.X.shape[1])
-
-
-_KNOWN: dict[str, Dataset] = {}
-
-
-def register(dataset: Dataset) -> None:
-    """Make a data set known to this process under its name."""
-    _KNOWN[dataset.name] = dataset
-
-
-def registered(name: str) -> Dataset:
-    """A data set by its name: ``diabetes``, or a registered file.
-
-    Raises:
-        InputError: no data of that name are known here.
-    """
-    if name == "diabetes":
-        return diabetes()
-    if name not in _KNOWN:
-        raise InputError(f"no data named {name!r} are known here; give the file with --data PATH")
-    return _KNOWN[name]
 
 
 def _standardised(name: str | None, X: np.ndarray, y: np.ndarray, origin: str) -> Dataset:
