@@ -15,17 +15,51 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nonsmooth.datasets import images
 from nonsmooth.networks import activation, initialise, mlp
+from nonsmooth.runs import RunSpec
+from nonsmooth.training import Resident
 
-__all__ = ["LOSSES", "Dense", "start_seed"]
+__all__ = ["LOSSES", "Dense", "parity", "small_images", "start_seed"]
 
 # Losses of one output o against y = -1 or 1, or of K outputs against K-dimensional targets.
 LOSSES = ("square", "logistic", "hinge", "cross-entropy")
 
 
-def start_seed(spec, seed: int) -> int:
+def start_seed(spec: RunSpec, seed: int) -> int:
     """The seed of torch's generator from the spec's stream of starts."""
     return int(spec.rng("start", seed).integers(2**62))
+
+
+def small_images(name: str, count: int, side: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """The first ``count`` training images, classes balanced, shrunk to side x side, as rows of numbers.
+
+    Args:
+        name: as ``nonsmooth.datasets.images``.
+        count: how many.
+        side: pixels of a side after the mean over blocks; a divisor of the images' own.
+        device: where they are put.
+
+    Returns:
+        (count, channels * side^2) float64, mean 0 and standard deviation 1 a channel; (count,) class indices.
+
+    >>> x, labels = small_images("digits", 50, 4)
+    >>> x.shape, torch.bincount(labels).tolist()
+    (torch.Size([50, 16]), [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
+    """
+    source = images(name)
+    shrink = source.train.shape[-1] // side
+    data = Resident.of(source, device=device, dtype=torch.float64, count=count, test_count=0, shrink=shrink)
+    return data.train.flatten(1), data.train_labels
+
+
+def parity(labels: Tensor) -> Tensor:
+    """Targets of one output, (N, 1): 1 for odd classes, -1 for even ones.
+
+    >>> parity(torch.tensor([0, 1, 4])).flatten().tolist()
+    [-1.0, 1.0, -1.0]
+    """
+    return (2.0 * (labels % 2) - 1).to(torch.float64)[:, None]
 
 
 class Dense:

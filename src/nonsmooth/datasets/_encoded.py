@@ -79,7 +79,7 @@ def decode(images: Sequence[tuple[str, bytes]], *, remedy: str) -> np.ndarray:
         image = _open(data, name, remedy)
         if at == 0:
             size = (image.height, image.width)
-            pixels = np.empty((len(images), 3, *size), dtype=np.uint8)
+            pixels = _room(len(images), size, name)
         elif size != (image.height, image.width):
             raise InputError(
                 f"{name}: {image.height} x {image.width} pixels, the images before it {size[0]} x {size[1]}; "
@@ -96,6 +96,15 @@ def decode(images: Sequence[tuple[str, bytes]], *, remedy: str) -> np.ndarray:
         pixels[at] = read if mode == "L" else read.transpose(2, 0, 1)
         channels = max(channels, len(mode))
     return pixels if channels == 3 else pixels[:, :1].copy()
+
+
+def _room(count: int, size: tuple[int, int], name: str) -> np.ndarray:
+    try:
+        return np.empty((count, 3, *size), dtype=np.uint8)
+    except (MemoryError, ValueError):
+        raise InputError(
+            f"{name}: {count} images of {size[0]} x {size[1]} pixels do not fit in memory; give smaller ones"
+        ) from None
 
 
 def _open(data: bytes, name: str, remedy: str = "get it again"):

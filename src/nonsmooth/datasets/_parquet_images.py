@@ -166,7 +166,10 @@ def _read(file: File) -> _Shard:
         found += " (this is CIFAR-100, not CIFAR-10)" if "fine_label" in table.column_names else ""
         raise InputError(f"{file.name}: the columns are {found}; needs img or image, and label")
     kind = table.schema.field(column).type
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    if at < 0 or not (
+        pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type)
+    ):
         raise InputError(
             f"{file.name}: column {column} is {kind}; needs a struct with bytes, an encoded image"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,15 +50,15 @@ class _Array:
 
 
 def _frombuffer(raw: object, dtype: object, shape: object, order: str, *_: object) -> _Array:
-    if (
-        not isinstance(dtype, _Dtype)
-        or not isinstance(raw, bytes | bytearray)
-        or not isinstance(shape, tuple)
-    ):
+    if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes | bytearray) or not _is_shape(shape):
         raise _RefusedError("an array that is no plain array of numbers")
     made = _Array()
     made.array = np.frombuffer(raw, dtype.type).reshape(shape, order=order)  # pyright: ignore
     return made
+
+
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, tuple) and all(type(size) is int and size >= 0 for size in shape)
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -101,6 +102,13 @@ class _Unpickler(pickle.Unpickler):
         return _Allowed(call)
 
 
+def _check_memo(data: bytes) -> None:
+    """Refuse a pickle that numbers an object higher than it can have objects: the memory for it is taken."""
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+            raise _RefusedError(f"place {argument} in a list of {count} objects")
+
+
 def unpickle(data: bytes, name: str) -> dict[str, Any]:
     """The dictionary in a CIFAR-10 batch, its keys and texts as str or bytes, its arrays as NumPy arrays.
 
@@ -112,6 +120,7 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
         InputError: the pickle is damaged, no dictionary, or names anything that CIFAR-10 does not need.
     """
     try:
+        _check_memo(data)
         found = _Unpickler(io.BytesIO(data), encoding="bytes").load()
     except _RefusedError as refused:
         raise InputError(

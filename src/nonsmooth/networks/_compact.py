@@ -30,7 +30,7 @@ from torch.utils import _pytree as pytree
 
 from nonsmooth.errors import InputError
 from nonsmooth.networks._compaction import Compaction, LayerChange
-from nonsmooth.networks._links import BATCH_NORMS, CONVOLUTIONS, LAYERS, Link, links
+from nonsmooth.networks._links import BATCH_NORMS, CONVOLUTIONS, LAYERS, OWN, Link, links
 
 __all__ = ["compact"]
 
@@ -75,7 +75,7 @@ def compact(model: nn.Module, example: Any, *, time: bool = False) -> tuple[nn.M
     expected = _outputs(model, args)
     new = copy.deepcopy(model)
     try:
-        traced = fx.symbolic_trace(new)
+        traced = fx.GraphModule(new, _Tracer().trace(new))
     except Exception as error:  # tracing runs the user's code, which may raise anything
         raise InputError(
             f"torch.fx cannot trace a {type(model).__name__} ({_first_line(error)}); compact takes models "
@@ -99,6 +99,11 @@ def compact(model: nn.Module, example: Any, *, time: bool = False) -> tuple[nn.M
         scale=max((float(a.abs().max()) for a, _ in pairs), default=0.0),
         speed=_speed(model, new, args) if time else None,
     )
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, OWN) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Ledger:

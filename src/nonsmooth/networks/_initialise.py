@@ -61,7 +61,7 @@ def initialise(model: nn.Module, scheme: str, activation: str, seed: int) -> nn.
 
     >>> from nonsmooth.networks import mlp
     >>> net = initialise(mlp((1000, 1000, 10), "tanh"), "matched", "tanh", seed=0)
-    >>> [round(float(net[k].weight.var() * 1000), 1) for k in (0, 2)]
+    >>> [round(1000 * net[k].weight.var().item(), 1) for k in (0, 2)]
     [1.0, 2.5]
     """
     if scheme not in _SCHEMES:
@@ -99,10 +99,7 @@ def initialise(model: nn.Module, scheme: str, activation: str, seed: int) -> nn.
 def _layers(model: nn.Module) -> list[nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear]:
     """The layers to draw, in order; anything but those and batch norms that has parameters is refused."""
     for name, module in model.named_modules():
-        if (
-            not isinstance(module, _WEIGHTED + _NORMS)
-            and next(module.parameters(recurse=False), None) is not None
-        ):
+        if not isinstance(module, _WEIGHTED + _NORMS) and [*module.parameters(recurse=False)]:
             raise InputError(
                 f"{name or 'the model'} ({type(module).__name__}) has parameters that initialise has no law "
                 "for; it takes linear maps, convolutions and batch norms"

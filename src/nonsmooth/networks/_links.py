@@ -22,13 +22,17 @@ from torch.fx.node import map_arg
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-__all__ = ["BATCH_NORMS", "CONVOLUTIONS", "LAYERS", "Link", "Step", "links"]
+from nonsmooth.networks._smoothed_relu import AnalyticReLU, SmoothedReLU
+
+__all__ = ["BATCH_NORMS", "CONVOLUTIONS", "LAYERS", "OWN", "Link", "Step", "links"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 LAYERS = (*CONVOLUTIONS, nn.Linear)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+OWN = (AnalyticReLU, SmoothedReLU)  # modules that a tracer must not look into
 _ELEMENTWISE = (
+    *OWN,
     *(nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU),
     *(nn.LogSigmoid, nn.Mish, nn.PReLU, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus),
     *(nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold),

@@ -10,8 +10,8 @@ everywhere (the identity theorem), and max(0, x) is not x. The second therefore 
 from |x| = D on its distance to ReLU is |x| Phi(-8.5 |x| / D) <= 1e-17 |x|, less than a float64 can tell of x
 where x > 0, and in proportion as little where x < 0. It is GELU with the axes stretched: D = 8.5 is GELU.
 
-Both are one `autograd.Function`, because eager torch would spend most of the time on the memory of a dozen
-intermediate results. Its backward is made of differentiable operations: second derivatives work.
+Each is one ``autograd.Function``: step by step, eager torch would spend most of the time on the memory of a
+dozen intermediate results. The backward consists of differentiable operations, so second derivatives work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NARROWEST, _WIDEST = 1e-12, 1e12
 
 
 class _Twin(nn.Module):
-    """What both have: the width of the join."""
+    """What both have: the width of the join, a value and a derivative."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -43,16 +43,30 @@ class _Twin(nn.Module):
             )
         self.width = float(width)
 
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():  # a compiler fuses the plain operations
+            return self.value(x, self.width)
+        return _Fused.apply(x, self.width, type(self))  # type: ignore[return-value]
+
     def extra_repr(self) -> str:
         return f"width={self.width:g}"
+
+    @staticmethod
+    def value(x: Tensor, width: float) -> Tensor:
+        raise NotImplementedError
+
+    @staticmethod
+    def times_slope(factor: Tensor, x: Tensor, width: float) -> Tensor:
+        """``factor`` times the derivative at ``x``."""
+        raise NotImplementedError
 
 
 class SmoothedReLU(_Twin):
     """ReLU with its kink replaced by a parabola over a width D: C1,1.
 
     f(x) = (x + D/2)^2 / (2 D) for |x| <= D/2, else max(0, x). Value and gradient are ReLU's to the last bit
-    wherever |x| >= D/2. The gradient clamp(x/D + 1/2, 0, 1) has the Lipschitz constant 1/D; f >= relu, by
-    D/8 at most, which it is at 0. The second derivative is 1/D inside, 0 outside.
+    wherever |x| >= D/2 (and x is finite). The gradient clamp(x/D + 1/2, 0, 1) has the Lipschitz constant 1/D;
+    f is above ReLU, by D/8 at most, at 0. The second derivative is 1/D inside, 0 outside.
 
     Args:
         width: D, from 1e-12 to 1e12, in the units of x.
@@ -65,36 +79,15 @@ class SmoothedReLU(_Twin):
     tensor([0.0000, 0.0625, 0.2500, 1.0000])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_compiling():  # a compiler fuses the plain operations
-            return _joined(x, self.width)
-        return _Joined.apply(x, self.width)  # type: ignore[return-value]
+    @staticmethod
+    def value(x: Tensor, width: float) -> Tensor:
+        # With the slope t: inside x = D (t - 1/2), so t (x + D (1 - t)/2) = D t^2/2; outside it is t x exactly.
+        slope = _slope(x, width)
+        return (1 - slope).mul_(width / 2).add_(x).mul_(slope)
 
-
-class AnalyticReLU(_Twin):
-    """ReLU's nearest analytic twin of width D: x Phi(8.5 x / D), with Phi the normal distribution function.
-
-    It equals ReLU to rounding for |x| >= D in float64 (no analytic function can equal it exactly there), is
-    below ReLU by at most 0.020 D, dips to -0.020 D at x = -0.088 D, and has slope 1/2 and curvature 6.8/D at 0.
-    D = 8.5 is GELU.
-
-    Args:
-        width: D, from 1e-12 to 1e12, in the units of x.
-
-    Raises:
-        InputError: the width is not such a number.
-
-    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415, for D = 8.5.
-
-    >>> import torch
-    >>> AnalyticReLU(0.5)(torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64))
-    tensor([-4.7396e-18,  0.0000e+00,  5.0000e-01], dtype=torch.float64)
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_compiling():
-            return _stretched(x, self.width)
-        return _Stretched.apply(x, self.width)  # type: ignore[return-value]
+    @staticmethod
+    def times_slope(factor: Tensor, x: Tensor, width: float) -> Tensor:
+        return factor * _slope(x, width)
 
 
 def _slope(x: Tensor, width: float) -> Tensor:
@@ -106,56 +99,55 @@ def _slope(x: Tensor, width: float) -> Tensor:
     return functional.hardsigmoid(x * (6 / width * (1 + 2 * torch.finfo(x.dtype).eps)))
 
 
-def _joined(x: Tensor, width: float) -> Tensor:
-    """With the slope t, x = D (t - 1/2) inside, so t (x + D (1 - t)/2) = D t^2/2; outside it is 0 or x exactly."""
-    slope = _slope(x, width)
-    return (1 - slope).mul_(width / 2).add_(x).mul_(slope)
+class AnalyticReLU(_Twin):
+    """ReLU's nearest analytic twin of width D: x Phi(8.5 x / D), with Phi the normal distribution function.
+
+    It equals ReLU to rounding for |x| >= D in float64 (no analytic function can equal it exactly there). It
+    is below ReLU, by 0.020 D at most, where x = +-0.088 D. At 0 it has slope 1/2 and its largest curvature,
+    6.78/D. D = 8.5 is GELU. Values beyond the dtype's range times D/8.5 give NaN; in float16 it is computed
+    in float32.
+
+    Args:
+        width: D, from 1e-12 to 1e12, in the units of x.
+
+    Raises:
+        InputError: the width is not such a number.
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415, for D = 8.5.
+
+    >>> import torch
+    >>> AnalyticReLU(0.5)(torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64))
+    tensor([-0.0000, 0.0000, 0.5000], dtype=torch.float64)
+    """
+
+    @staticmethod
+    def value(x: Tensor, width: float) -> Tensor:
+        scale = JOIN_SCALE / width
+        return _back(functional.gelu(_along(x) * scale).div_(scale), x)
+
+    @staticmethod
+    def times_slope(factor: Tensor, x: Tensor, width: float) -> Tensor:
+        scale = JOIN_SCALE / width
+        return _back(torch.ops.aten.gelu_backward(_along(factor, x), _along(x) * scale), x)
 
 
-class _Joined(torch.autograd.Function):
+class _Fused(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, width: float) -> Tensor:
-        return _joined(x, width)
+    def forward(x: Tensor, width: float, twin: type[_Twin]) -> Tensor:
+        return twin.value(x, width)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
-        x, ctx.width = inputs
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float, type[_Twin]], output: Tensor) -> None:
+        x, ctx.width, ctx.twin = inputs
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return grads[0] * _slope(ctx.saved_tensors[0], ctx.width), None
+        return ctx.twin.times_slope(grads[0], ctx.saved_tensors[0], ctx.width), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        return tangents[0] * _slope(ctx.saved_tensors[0], ctx.width)
-
-
-def _stretched(x: Tensor, width: float) -> Tensor:
-    scale = JOIN_SCALE / width
-    return functional.gelu(x * scale) / scale
-
-
-class _Stretched(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, width: float) -> Tensor:
-        return _stretched(x, width)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
-        x, ctx.width = inputs
-        ctx.save_for_backward(x)
-        ctx.save_for_forward(x)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return torch.ops.aten.gelu_backward(grads[0], ctx.saved_tensors[0] * (JOIN_SCALE / ctx.width)), None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return torch.ops.aten.gelu_backward(tangents[0], ctx.saved_tensors[0] * (JOIN_SCALE / ctx.width))
+        return ctx.twin.times_slope(tangents[0], ctx.saved_tensors[0], ctx.width)

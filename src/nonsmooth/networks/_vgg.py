@@ -44,8 +44,8 @@ def vgg(
         pooling: "average" (differentiable) or "max", over 2 x 2.
         channels: of the images, >= 1.
         size: height and width of the images in pixels, >= 1. The printed five poolings need 32; those that
-            would go below 1 x 1 are left out (two of them at size 8). Of odd sizes a pooling drops a row and a
-            column.
+            would go below 1 x 1 are left out (two of them at size 8). Of odd sizes a pooling drops a row and
+            a column.
         classes: outputs, >= 1.
 
     Returns:
@@ -61,7 +61,7 @@ def vgg(
 
     >>> net = vgg(11, "gelu")
     >>> sum(p.numel() for p in net.parameters()), net.classifier
-    (144586, Linear(in_features=64, out_features=10, bias=True))
+    (153514, Linear(in_features=64, out_features=10, bias=True))
     """
     if depth not in _PRINTED:
         raise InputError(f"depth = {depth!r} is not allowed; choose 11, 13 or 19, as printed in Appendix A.1")

@@ -32,8 +32,8 @@ def vgg16(
     The published ImageNet weights load into it: :func:`load_vgg16_weights`.
 
     Args:
-        width: multiplies all numbers of channels and the 4096 hidden units, each rounded, at least 1; a finite
-            number > 0.
+        width: multiplies all numbers of channels and the 4096 hidden units, each rounded, at least 1; a
+            finite number > 0.
         classes: outputs, >= 1.
         activation: a name, as for :func:`activation`.
         dropout: probability in the classifier, from 0 to 1.
@@ -54,7 +54,7 @@ def vgg16(
 
     >>> net = vgg16(1 / 16, classes=10, size=32)
     >>> sum(p.numel() for p in net.parameters()), net.classifier[0]
-    (526346, Linear(in_features=1568, out_features=256, bias=True))
+    (527854, Linear(in_features=1568, out_features=256, bias=True))
     """
     if not (isinstance(width, float | int) and 0 < width < math.inf):
         raise InputError(

@@ -56,9 +56,9 @@ def load_vgg16_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Mod
 def fetch_vgg16_weights(folder: str | os.PathLike[str]) -> Path:
     """Download torchvision's ImageNet weights of VGG16 (528 MiB) into a folder, with a progress bar.
 
-    The checksum is the one that the publisher puts into the file's name: the first 8 hexadecimal digits of its
-    SHA-256, here 397923af. That is enough against damage and truncation, not against forgery; for
-    that there is the https connection. A file that is there already is checked and not downloaded again.
+    The checksum is the one that the publisher puts into the file's name: the first 8 hexadecimal digits of
+    its SHA-256, here 397923af. That is enough against damage and truncation, not against forgery; for that
+    there is the https connection. A file that is there already is checked and not downloaded again.
 
     Args:
         folder: where the file goes; made if it is not there.
@@ -79,8 +79,8 @@ def fetch_vgg16_weights(folder: str | os.PathLike[str]) -> Path:
         found = pooch.file_hash(str(target))[: len(expected)]
         if found != expected:
             raise InputError(
-                f"{target} is not the published file (its SHA-256 begins with {found}, its name says {expected}); "
-                "delete it and fetch it again"
+                f"{target} is not the published file (its SHA-256 begins with {found}, its name says "
+                f"{expected}); delete it and fetch it again"
             )
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,8 +113,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"{path} is no checkpoint of plain tensors: it is damaged, or unpickling it would run code, which is "
-            f"refused ({_first_line(error)}); give the state dict as torch.save writes it"
+            f"{path} is no checkpoint of plain tensors: it is damaged, or reading it would run code, which "
+            f"is refused ({_first_line(error)}); give the state dict as torch.save writes it"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
         raise InputError(
@@ -139,8 +139,8 @@ def _check(own: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -
     for name, tensor in found.items():
         if tensor.shape != own[name].shape:
             raise InputError(
-                f"{path}: {name} has the shape {tuple(tensor.shape)}, the model wants {tuple(own[name].shape)}; "
-                + _BUILD
+                f"{path}: {name} has the shape {tuple(tensor.shape)}, "
+                f"the model wants {tuple(own[name].shape)}; {_BUILD}"
             )
         if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
             raise InputError(

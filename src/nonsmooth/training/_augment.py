@@ -1,7 +1,7 @@
 """Random shifts and mirror images of a batch, all at once, on the device it is on.
 
-The usual augmentation of CIFAR-10 (He et al. 2016, "Deep residual learning for image recognition", section 4.2):
-4 pixels of zeros on each side, a random crop of the old size, mirrored with probability 1/2.
+The usual augmentation of CIFAR-10 (He et al. 2016, "Deep residual learning for image recognition", section
+4.2): 4 pixels of zeros on each side, a random crop of the old size, mirrored with probability 1/2.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["PADDING", "Changes", "changed", "draw_changes"]
 
@@ -18,7 +17,7 @@ PADDING = 4
 
 
 class Changes(NamedTuple):
-    """What happens to each image: its first row and column in the padded image, (N,), and whether mirrored."""
+    """What happens to each image, (N,) each: its first row and column in the padded one, whether mirrored."""
 
     down: Tensor
     right: Tensor
@@ -37,7 +36,7 @@ def draw_changes(count: int, generator: torch.Generator) -> Changes:
 def changed(x: Tensor, changes: Changes) -> Tensor:
     """The images after their changes: (n, C, H, W) in, the same in channels_last order out."""
     n, _, height, width = x.shape
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, PADDING, PADDING, PADDING, PADDING))
+    padded = nn.functional.pad(x.permute(0, 2, 3, 1), (0, 0, PADDING, PADDING, PADDING, PADDING))
     across = torch.arange(width, device=x.device)
     columns = torch.where(changes.mirrored[:, None], width - 1 - across, across) + changes.right[:, None]
     rows = torch.arange(height, device=x.device) + changes.down[:, None]

@@ -57,7 +57,8 @@ def add_l1_(parameters: Sequence[Tensor], strength: float) -> None:
         size += p.numel()
         if size >= _TOGETHER or k + 1 == len(weights):
             some = slice(first, k + 1)
-            torch._foreach_add_(gradients[some], torch._foreach_sign(weights[some]), alpha=strength)
+            signs = torch._foreach_sign(weights[some])  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_add_(gradients[some], signs, alpha=strength)  # pyright: ignore[reportPrivateImportUsage]
             first, size = k + 1, 0
 
 

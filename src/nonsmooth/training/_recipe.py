@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 from nonsmooth.errors import InputError
@@ -24,7 +23,7 @@ _LEAST = {"epochs": 0, "batch": 1, "seed": 0, "chunk": 1, "evaluate_every": 0}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. Two runs of equal recipes, networks, data and optimisers are equal, on the CPU bit for bit.
+    """How to train. Runs of equal recipes, networks, data and optimisers are equal, on the CPU bit for bit.
 
     Attributes:
         epochs: passes over the training images, >= 0.
@@ -103,7 +102,7 @@ class Recipe:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def derived_seed(axis: str, *numbers: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ class Resident:
 
         Args:
             images: a ``nonsmooth.datasets.Images``, or anything with its ``train`` and ``test``, (N, C, H, W) and
-                uint8, ``train_labels`` and ``test_labels``, (N,) and int64, and ``name``.
+                uint8, ``train_labels`` and ``test_labels``, (N,) and int64, arrays or tensors, and ``name``.
             device: where they stay.
             dtype: float32, float64 or bfloat16.
             count: so many training images, the first ones of each class, classes as equal as they can be, in the
@@ -103,6 +103,7 @@ class Resident:
             raise InputError(f"dtype = {dtype} is not allowed; give float32, float64 or bfloat16 of torch")
         if normalise not in ("standard", "half"):
             raise InputError(f"normalise = {normalise!r} is not allowed; give 'standard' or 'half'")
+        images = _Tensors.of(images)
         _check(images, shrink)
         chosen = balanced(images.train_labels, count, "count")
         tested = balanced(images.test_labels, test_count, "test_count")
@@ -121,7 +122,22 @@ class Resident:
         return cls(*parts, name=made)
 
 
-def _check(images: Any, shrink: int) -> None:
+class _Tensors(NamedTuple):
+    """Images as tensors, whether they came as arrays or not."""
+
+    name: str
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+
+    @classmethod
+    def of(cls, images: Any) -> _Tensors:
+        parts = (getattr(images, part) for part in cls._fields[1:])
+        return cls(images.name, *map(torch.as_tensor, parts))
+
+
+def _check(images: _Tensors, shrink: int) -> None:
     for part in ("train", "test"):
         x, labels = getattr(images, part), getattr(images, f"{part}_labels")
         if x.dtype != torch.uint8 or x.ndim != 4:

@@ -13,11 +13,11 @@ class Training:
     """The course of a training run; the model itself has been trained in place.
 
     Attributes:
-        history: a row for every epoch: ``epoch`` (from 1), ``steps`` (taken so far), ``loss`` (mean of the data
-            losses of the epoch's steps, each before its step), ``accuracy`` (share of the epoch's images
-            classified rightly, likewise), ``l1_norm`` (sum of |w| over the parameters of the L1 term, after the
-            epoch), ``test_loss`` (mean over the test images, after the epoch) and ``test_accuracy`` (both None
-            where not evaluated), ``seconds`` (of the steps, without the evaluation).
+        history: a row for every epoch: ``epoch`` (from 1), ``steps`` (taken so far), ``loss`` (mean of the
+            data losses of the epoch's steps, each before its step), ``accuracy`` (share of the epoch's images
+            classified rightly, likewise), ``l1_norm`` (sum of |w| over the parameters of the L1 term, after
+            the epoch), ``test_loss`` (mean over the test images, after the epoch) and ``test_accuracy`` (both
+            None where not evaluated), ``seconds`` (of the steps, without the evaluation).
         step_losses: the data loss of every step, before it; the L1 term is no part of it.
         diverged: a loss or the L1 norm was not finite. Training ended with that epoch, the last row of the
             history.
