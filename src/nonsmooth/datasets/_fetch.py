@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nonsmooth.errors import InputError
@@ -15,27 +16,8 @@ _URL = f"https://www.cs.toronto.edu/~kriz/{_FILE}"
 # Of the file whose MD5 digest, c58f30108f718f92721af3b95e74349a, is on the data set's page.
 _SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 _CHUNK = 1 << 20
+_SECONDS = 30  # of silence, then the connection counts as lost
 _ELSEWHERE = "or download it elsewhere and give its path"
-
-
-class _Progress:
-    """What pooch asks of a progress bar: it sets ``total`` and says how many bytes came."""
-
-    def __init__(self, listener: Callable[[int, int], None]) -> None:
-        self.total = 0
-        self._done = 0
-        self._listener = listener
-
-    def update(self, count: int) -> None:
-        self._done = min(self._done + count, self.total)
-        if self.total:  # a server need not say how much it sends
-            self._listener(self._done, self.total)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        pass
 
 
 def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -58,14 +40,13 @@ def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | 
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
-    bar = False if progress is None else _Progress(progress)
     try:
         found = pooch.retrieve(
             _URL,
             f"sha256:{_SHA256}",
             fname=_FILE,
             path=Path(folder).expanduser(),
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK),  # pyright: ignore
+            downloader=partial(_download, progress),  # pyright: ignore
         )
     except requests.RequestException as error:
         raise InputError(
@@ -79,3 +60,20 @@ def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | 
             f"{_URL}: what came is not the published file (SHA-256 {_SHA256}); try again, {_ELSEWHERE}"
         ) from None
     return Path(found)
+
+
+def _download(
+    progress: Callable[[int, int], None] | None, url: str, output_file: str, _: object, **__: object
+) -> None:
+    """Write what a server sends to a file. pooch's own downloader leaves the connection open on an error."""
+    import requests
+
+    with requests.get(url, stream=True, timeout=_SECONDS) as response, Path(output_file).open("wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("content-length", 0))
+        done = 0
+        for chunk in response.iter_content(_CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            if progress is not None and total:  # a server need not say how much it sends
+                progress(done, total)

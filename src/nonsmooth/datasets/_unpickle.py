@@ -105,7 +105,7 @@ class _Unpickler(pickle.Unpickler):
 def _check_memo(data: bytes) -> None:
     """Refuse a pickle that numbers an object higher than it can have objects: the memory for it is taken."""
     for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > count:
             raise _RefusedError(f"place {argument} in a list of {count} objects")
 
 

@@ -8,7 +8,8 @@
     result = train(model, data, optimizer, Recipe(epochs=10), checkpoint=Path("run.pt"))
 
 Minimised is the mean over the images of ``loss``, plus ``l1`` times the sum of the absolute weights; a step
-takes its gradient on one batch, or on all the data (``batch=None``). ``torchrun`` runs it on several processes.
+takes its gradient on one batch, or on all the data (``batch=None``). ``torchrun`` runs it on several
+processes.
 
 Names are imported when first used: they need torch.
 """

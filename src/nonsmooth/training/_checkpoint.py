@@ -1,7 +1,7 @@
 """Checkpoints: one file, whole or not there, of tensors and plain containers, tied to the run it belongs to.
 
-The file is written beside its place, forced to the disk and renamed onto it, so that a kill at any moment leaves
-the old one or the new one. It is read with ``weights_only=True``: no code in it is ever run.
+The file is written beside its place, forced to the disk and renamed onto it, so that a kill at any moment
+leaves the old one or the new one. It is read with ``weights_only=True``: no code in it is ever run.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def identity(
         options[-1]["parameters"] = len(group["params"])
     shapes = {name: (tuple(x.shape), x.dtype) for name, x in model.state_dict().items()}
     modules = re.sub(r"\b(Sync)?BatchNorm[123]?d?\(", "BatchNorm(", _text(model))
-    attached = [_text([(t.name, t.penalty) for t in each.terms]) for each in _penalties(optimizer)]
+    attached = [_text([*each._penalties.values()]) for each in _penalties(optimizer)]
     return {
         "recipe": recipe.to_json(),
         "model": f"{modules} {shapes}",
@@ -155,7 +155,8 @@ class Checkpoint:
         for part, present in self._identity.items():
             if saved.get(part) != present:
                 raise InputError(
-                    f"{self.path} is the checkpoint of another run: its {part} {_differs(saved.get(part), present)}; "
+                    f"{self.path} is the checkpoint of another run: its {part} "
+                    f"{_differs(saved.get(part), present)}; "
                     "give another path, or delete the file to start anew"
                 )
 
@@ -175,7 +176,7 @@ def _write(path: Path, contents: dict[str, Any]) -> None:
         torch.save(contents, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
+    part.replace(path)
     with contextlib.suppress(OSError):  # where a folder cannot be opened, the system sees to its order itself
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -187,7 +188,8 @@ def _write(path: Path, contents: dict[str, Any]) -> None:
 def _unreadable(path: Path, error: object) -> InputError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return InputError(
-        f"{path} is not a readable checkpoint ({reason[:200]}); delete it to start anew, or put a sound copy there"
+        f"{path} is not a readable checkpoint ({reason[:200]}); "
+        "delete it to start anew, or put a sound copy there"
     )
 
 

@@ -2,13 +2,15 @@
 
     d/dw (loss + l1 ||w||_1)  =  d loss/dw + l1 sign(w),      sign(0) = 0
 
-which is the element of the subdifferential that differentiating abs() gives. In the graph it costs a tensor of
-the weights' size for abs, one for its derivative and one for the product, each written to memory and read again.
+which is the element of the subdifferential that differentiating abs() gives. In the graph it costs a tensor
+of the weights' size for abs, one for its derivative and one for the product, each written to memory and read
+again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,8 @@ from nonsmooth.errors import InputError
 from nonsmooth.methods._selection import select_weights
 
 __all__ = ["add_l1_", "l1_norm", "l1_parameters"]
+
+_torch: Any = torch  # the foreach functions are not in its stubs
 
 _PIECE = 1 << 18  # entries whose signs stay in a core's cache until they have been added
 _TOGETHER = 1 << 26  # entries of a group on another device, whose signs are there at the same time
@@ -57,13 +61,13 @@ def add_l1_(parameters: Sequence[Tensor], strength: float) -> None:
         size += p.numel()
         if size >= _TOGETHER or k + 1 == len(weights):
             some = slice(first, k + 1)
-            signs = torch._foreach_sign(weights[some])  # pyright: ignore[reportPrivateImportUsage]
-            torch._foreach_add_(gradients[some], signs, alpha=strength)  # pyright: ignore[reportPrivateImportUsage]
+            signs = _torch._foreach_sign(weights[some])
+            _torch._foreach_add_(gradients[some], signs, alpha=strength)
             first, size = k + 1, 0
 
 
 def _in_pieces(weights: Sequence[Tensor], gradients: Sequence[Tensor], strength: float) -> None:
-    """Signs of a piece at a time, in one small buffer: large ones would be memory new from the system each."""
+    """Signs of a piece at a time, in one small buffer: all at once would go through memory twice more."""
     buffers: dict[torch.dtype, Tensor] = {}
     for w, g in zip(weights, gradients, strict=True):
         if w.numel() <= _PIECE or w.stride() != g.stride() or (order := _in_memory_order(w)) is None:

@@ -1,8 +1,8 @@
 """Memory that training frees stays at hand while it lasts: new memory costs more than the work done in it.
 
-glibc gives large blocks back to the system as soon as they are free. A step allocates the same activations and
-gradients as the one before it, and the system hands out every page of them anew, zeroed: with small networks a
-third of the time. Other allocators and accelerators keep what they have by themselves.
+glibc gives large blocks back to the system as soon as they are free. A step allocates the same activations
+and gradients as the one before it, and the system hands out every page of them anew, zeroed: with small
+networks a third of the time. Other allocators and accelerators keep what they have by themselves.
 """
 
 from __future__ import annotations

@@ -67,13 +67,16 @@ class Ranks:
         if self.world == 1:
             return
         if isinstance(model, nn.parallel.DistributedDataParallel):
-            raise InputError("the model is wrapped in DistributedDataParallel; give the module inside, train adds "
-                             "up the gradients itself")  # fmt: skip
+            raise InputError(
+                "the model is wrapped in DistributedDataParallel; give the module inside: "
+                "train adds up the gradients itself"
+            )
         if takes_batch_statistics(model, mode):
             if any(not p.is_cuda for p in model.parameters()):
                 raise InputError(
-                    f"batch norm needs the whole batch's statistics, which torch cannot gather from {self.world} "
-                    "processes on this device; use one process, a CUDA device, or a network without batch norm"
+                    "batch norm needs the whole batch's statistics, which torch cannot gather from "
+                    f"{self.world} processes on this device; "
+                    "use one process, CUDA devices, or a network without batch norm"
                 )
             if isinstance(model, _BatchNorm):
                 raise InputError("the model is a batch norm itself; put it into an nn.Sequential")

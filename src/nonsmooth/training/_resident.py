@@ -49,12 +49,13 @@ class Resident:
             x, labels = getattr(self, part), getattr(self, f"{part}_labels")
             if not x.is_floating_point() or x.dtype != self.train.dtype or x.device != self.train.device:
                 raise InputError(
-                    f"{part} is {x.dtype} on {x.device}; give floating-point tensors of one type on one device"
+                    f"{part} is {x.dtype} on {x.device}; "
+                    "give floating-point tensors of one type on one device"
                 )
             if len(labels) != len(x) or labels.device != x.device:
                 raise InputError(
-                    f"{part}_labels has {len(labels)} entries on {labels.device}, {part} {len(x)} on {x.device}; "
-                    "give one label for each, on the same device"
+                    f"{part}_labels has {len(labels)} entries on {labels.device}, {part} has {len(x)} on "
+                    f"{x.device}; give one label for each, on the same device"
                 )
         if len(self.train) == 0:
             raise InputError("train is empty; give at least one training image")
@@ -78,15 +79,16 @@ class Resident:
         """The images of a data set, in [0, 1], normalised, on a device.
 
         Args:
-            images: a ``nonsmooth.datasets.Images``, or anything with its ``train`` and ``test``, (N, C, H, W) and
-                uint8, ``train_labels`` and ``test_labels``, (N,) and int64, arrays or tensors, and ``name``.
+            images: a ``nonsmooth.datasets.Images``, or anything with its ``train`` and ``test``, (N, C, H, W)
+                and uint8, ``train_labels`` and ``test_labels``, (N,) and int64, arrays or tensors, and its
+                ``name``.
             device: where they stay.
             dtype: float32, float64 or bfloat16.
-            count: so many training images, the first ones of each class, classes as equal as they can be, in the
-                order of the data; None for all.
+            count: so many training images, the first ones of each class, classes as equal as they can be, in
+                the order of the data; None for all.
             test_count: likewise of the test images.
-            normalise: "standard" takes each channel's mean and standard deviation over the training images that
-                are used; "half" is (x - 0.5) / 0.5, as in the paper's listing.
+            normalise: "standard" takes each channel's mean and standard deviation over the training images
+                that are used; "half" is (x - 0.5) / 0.5, as in the paper's listing.
             shrink: take the mean of blocks of shrink x shrink pixels.
 
         Raises:

@@ -34,7 +34,7 @@ class Evaluation(NamedTuple):
 
 
 class Steps:
-    """Takes a model through epochs of a recipe; keeps no state between them but the model's and optimiser's."""
+    """Takes a model through epochs of a recipe; all state is the model's and the optimiser's."""
 
     def __init__(
         self,
@@ -59,6 +59,8 @@ class Steps:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
             outputs = self._model(x)
             value = self._loss(outputs, labels)
+        if outputs.ndim != 2:
+            raise InputError(f"the model's output has shape {tuple(outputs.shape)}; it must be (N, classes)")
         return value, (outputs.detach().argmax(1) == labels).sum()
 
     def epoch(self, number: int) -> tuple[list[float], float]:
@@ -85,7 +87,8 @@ class Steps:
             value, right = self._forward(*epoch.pick(first, last))
             if value.ndim:
                 raise InputError(
-                    f"the loss of a batch has shape {tuple(value.shape)}; give a function that returns its mean"
+                    f"the loss of a batch has shape {tuple(value.shape)}; "
+                    "give a function that returns the mean over the images"
                 )
             share = (last - first) / (stop - start)
             if share != 1:

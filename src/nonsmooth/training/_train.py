@@ -7,16 +7,17 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from nonsmooth.errors import InputError
 from nonsmooth.training._batches import batch_count
 from nonsmooth.training._checkpoint import Checkpoint, Progress, identity
+from nonsmooth.training._memory import freed_memory_kept
 from nonsmooth.training._ranks import Ranks, takes_batch_statistics
 from nonsmooth.training._recipe import Recipe
 from nonsmooth.training._resident import Resident
@@ -32,39 +33,39 @@ def train(
     optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     *,
-    loss: Loss = F.cross_entropy,
+    loss: Loss = nn.functional.cross_entropy,
     scheduler: Any = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
 ) -> Training:
     """Train a model in place.
 
-    Order, augmentation and dropout are functions of the recipe's seed and the epoch; torch's own generators are
-    left as they were. Where ``torch.distributed`` is initialised (``torchrun``), every process calls this with
-    the same arguments: each takes its slice of every batch, gradients are added up, rank 0's first weights count
-    for all; batch norm is synchronised on CUDA devices and refused elsewhere.
+    Order, augmentation and dropout are functions of the recipe's seed and the epoch; torch's own generators
+    are left as they were. Where ``torch.distributed`` is initialised (``torchrun``), every process calls this
+    with the same arguments: each takes its slice of every batch, gradients are added up, rank 0's first
+    weights count for all; batch norm is synchronised on CUDA devices and refused elsewhere.
 
     Args:
-        model: on the data's device, float64 for precision "float64", else float32. It ends in the mode that it
-            was in.
+        model: on the data's device, float64 for precision "float64", else float32. It ends in the mode that
+            it was in.
         data: the images.
-        optimizer: any of torch's or of ``nonsmooth`` whose ``step`` needs no closure, with or without penalties
-            attached.
+        optimizer: any of torch's or of ``nonsmooth`` whose ``step`` needs no closure, with or without
+            penalties attached.
         recipe: how to train.
         loss: of (outputs, labels), the mean over the images.
-        scheduler: of the optimiser's learning rate; steps once an epoch (``ReduceLROnPlateau`` on the training
-            loss).
-        checkpoint: a file. Written after every epoch and at the end, where the writing would take more than a
-            tenth of the time not after every one; if it is there, the run goes on from it, on the CPU bit for
-            bit as if it had never been interrupted. By rank 0; every process must be able to read it.
+        scheduler: of the optimiser's learning rate; steps once an epoch (``ReduceLROnPlateau`` on the
+            training loss).
+        checkpoint: a file. Rank 0 writes it at the end and after every epoch, leaving out epochs where the
+            writing would take more than a tenth of the time. If it is there, the run goes on from it, on the
+            CPU bit for bit as if it had never been interrupted. Every process must be able to read it.
         on_epoch: called on rank 0 with each epoch's row of the history.
 
     Returns:
         The course of the run.
 
     Raises:
-        InputError: an optimiser that needs a closure, parts that do not go together, a checkpoint that is damaged
-            or of another run.
+        InputError: an optimiser that needs a closure, parts that do not go together, a checkpoint that is
+            damaged or of another run.
 
     >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
     >>> data = Resident(x, (x.sum(1) > 0).long(), x[:0], torch.zeros(0, dtype=torch.int64))
@@ -85,16 +86,18 @@ def train(
     if checkpoint is not None:
         names = identity(model, data, optimizer, recipe, loss, scheduler)
         keeper = Checkpoint(checkpoint, names, model, optimizer, scheduler)
-        progress = _taken_up(keeper, ranks) or progress
+        progress = _taken_up(keeper, ranks, data.device) or progress
     resumed_from, before = progress.epoch, progress.seconds
+    kept = freed_memory_kept() if data.device.type == "cpu" else nullcontext()
     try:
-        while not progress.finished and progress.epoch < recipe.epochs:
-            _epoch(progress, steps, data, recipe, scheduler)
-            progress.seconds = before + time.perf_counter() - begin
-            if keeper is not None and ranks.first:
-                keeper.save(progress)
-            if on_epoch is not None and ranks.first:
-                on_epoch(dict(progress.history[-1]))
+        with kept:
+            while not progress.finished and progress.epoch < recipe.epochs:
+                _epoch(progress, steps, data, recipe, scheduler)
+                progress.seconds = before + time.perf_counter() - begin
+                if keeper is not None and ranks.first:
+                    keeper.save(progress)
+                if on_epoch is not None and ranks.first:
+                    on_epoch(dict(progress.history[-1]))
     finally:
         for module, training in modes:
             module.training = training
@@ -144,9 +147,9 @@ def _epoch(progress: Progress, steps: Steps, data: Resident, recipe: Recipe, sch
     )
 
 
-def _taken_up(keeper: Checkpoint, ranks: Ranks) -> Progress | None:
+def _taken_up(keeper: Checkpoint, ranks: Ranks, device: torch.device) -> Progress | None:
     """Where the run left off, on every rank or on none."""
-    there = torch.tensor([float(keeper.exists())])
+    there = torch.tensor([float(keeper.exists())], device=device)
     if not ranks.first_says(there).item():
         return None
     progress = keeper.load()
@@ -172,8 +175,8 @@ def _check(
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise InputError(
-            f"{type(optimizer).__name__} evaluates the loss several times a step, through a closure, which this "
-            "loop does not give it; use an optimiser that takes one gradient a step"
+            f"{type(optimizer).__name__} evaluates the loss several times a step, through a closure, which "
+            "this loop does not give it; use an optimiser that takes one gradient a step"
         )
     trainable = [p for p in model.parameters() if p.requires_grad]
     mine = {p for group in optimizer.param_groups for p in group["params"]}
@@ -189,10 +192,10 @@ def _check(
             raise InputError(f"{name!r} is on {p.device}, the data on {data.device}; put both on one device")
         if p.is_floating_point() and p.dtype != wide:
             raise InputError(
-                f"{name!r} is {p.dtype}, precision {recipe.precision!r} asks for {wide}; convert the model before "
-                "making its optimiser, or change the precision"
+                f"{name!r} is {p.dtype}, precision {recipe.precision!r} asks for {wide}; convert the model"
+                " before making its optimiser, or change the precision"
             )
-    if data.train.dtype != wide and not (recipe.precision == data.train.dtype.__str__().split(".")[1]):
+    if data.train.dtype not in (wide, getattr(torch, recipe.precision)):
         raise InputError(
             f"the data are {data.train.dtype}, precision {recipe.precision!r} asks for {wide}; "
             f"make them with Resident.of(..., dtype={wide})"
@@ -206,6 +209,6 @@ def _check(
         )
     if recipe.batch is None and recipe.chunk < images and takes_batch_statistics(model, recipe.mode):
         raise InputError(
-            f"batch norm would take its statistics from chunks of {recipe.chunk} images, not from all {images}; "
-            f"set chunk >= {images}, or mode='eval' to use the running ones, or give a batch"
+            f"batch norm would take its statistics from chunks of {recipe.chunk} images, not from all "
+            f"{images}; set chunk >= {images}, or mode='eval' to use the running ones, or give a batch"
         )
