@@ -159,6 +159,15 @@ def test_other_classes_are_not_called_cifar10(tmp_path):
         np.testing.assert_array_equal(found.test, DATA.pixels[50:])
 
 
+def test_cifar10s_classes_in_another_size_are_not_called_cifar10(tmp_path):
+    data = DATA._replace(pixels=np.ascontiguousarray(DATA.pixels[:, :, :16, :16]))
+    for made in (write_parquet(tmp_path / "p", data), write_images(tmp_path / "f", data)):
+        found = read_images(made)
+        assert found.name.startswith("images:")
+        assert found.classes == CLASSES
+        np.testing.assert_array_equal(found.train, data.pixels[:50])
+
+
 def test_cifar100_is_named_as_such(tmp_path):
     meta = tmp_path / "a" / "cifar-100-python"
     meta.mkdir(parents=True)

@@ -36,6 +36,13 @@ def test_without_a_split_one_is_made_and_said(tmp_path):
     np.testing.assert_array_equal(found.train, DATA.pixels[rest])
 
 
+def test_a_class_of_one_image_cannot_be_split(tmp_path):
+    folder = write_images(tmp_path / "a", DATA, split=False)
+    for path in sorted((folder / "deer").iterdir())[1:]:
+        path.unlink()
+    assert refusal(folder).startswith(f"{folder / 'deer'}: one image, and a class needs 2")
+
+
 def test_a_few_images_of_two_classes_of_another_size_are_fine(tmp_path):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (13, 1, 5, 7), dtype=np.uint8)

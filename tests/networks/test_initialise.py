@@ -116,17 +116,16 @@ def test_batch_norms_start_afresh_and_gradients_are_not_asked_for() -> None:
     assert all(p.requires_grad and p.is_leaf for p in net.parameters())
 
 
-def depth_variances(activation: str, scheme: str, depth: int = 20, width: int = 600) -> list[float]:
-    """Variances of the pre-activations of every layer for standard normal inputs."""
-    net = initialise(mlp([width] * (depth + 1), activation), scheme, activation, 0)
-    x = torch.randn(200, width, generator=torch.Generator().manual_seed(1))
+def depth_variances(activation: str, scheme: str, seeds: int = 12) -> list[float]:
+    """Mean squares of the pre-activations of 20 layers for standard normal inputs: medians over seeds."""
     found = []
-    with torch.no_grad():
-        for layer in net:
-            x = layer(x)
-            if isinstance(layer, nn.Linear):
-                found.append(float((x**2).mean()))
-    return found
+    for seed in range(seeds):
+        net = initialise(mlp([500] * 21, activation), scheme, activation, seed)
+        x = torch.randn(30, 500, generator=torch.Generator().manual_seed(1000 + seed))
+        with torch.no_grad():
+            outputs = [x := layer(x) for layer in net]
+        found.append([float((z**2).mean()) for z in outputs[::2]])
+    return torch.tensor(found).median(0).values.tolist()
 
 
 @pytest.mark.parametrize(
@@ -134,10 +133,10 @@ def depth_variances(activation: str, scheme: str, depth: int = 20, width: int = 
     ["relu", "leaky-relu", "gelu", "silu", "elu", "softplus", "tanh", "smoothed-relu:1", "analytic-relu:0.1"],
 )
 def test_matched_keeps_variances_near_one_through_twenty_layers(activation: str) -> None:
-    """SiLU and GELU drift the most: variance 1 is an unstable fixed point of theirs (factors 1.17, 1.14)."""
+    """SiLU is asked for twelve: 1 is an unstable fixed point of its variance, and chance grows by 1.17 a layer."""
     found = depth_variances(activation, "matched")
     assert all(abs(v - 1) < 0.1 for v in found[:5])
-    assert all(1 / 2 < v < 2 for v in found)
+    assert all(2 / 3 < v < 3 / 2 for v in found[: 12 if activation == "silu" else 20])
 
 
 def test_the_other_schemes_do_not() -> None:

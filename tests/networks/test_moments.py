@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def test_closed_forms() -> None:
     lower = math.exp(2) * phi(-2)
     assert second_moment("elu") == pytest.approx(0.5 + lower - 2 * math.exp(0.5) * phi(-1) + 0.5, rel=1e-13)
     assert slope_moment("elu") == pytest.approx(0.5 + lower, rel=1e-13)
-    # GELU by Stein's lemma, E[z g(z)] = E[g'(z)], with p the density: E[Phi^2] = 1/3 and E[p^2] = 1/(2 pi 3^0.5).
+    # GELU by Stein's lemma, E[z g(z)] = E[g'(z)], and E[Phi^2] = 1/3, E[p^2] = 1/(2 pi 3^0.5), p the density.
     gelu = 1 / 3 + 1 / (2 * math.pi * math.sqrt(3))
     assert second_moment("gelu") == pytest.approx(gelu, rel=1e-14)
     assert slope_moment("gelu") == pytest.approx(gelu + 1 / (6 * math.pi * math.sqrt(3)), rel=1e-14)
@@ -49,8 +50,7 @@ def test_against_adaptive_quadrature(name: str) -> None:
     for function, moment in ((value, second_moment(name)), (slope, slope_moment(name))):
         pieces = [-12, -3, -0.5, -0.25, 0, 0.25, 0.5, 3, 12]
         expected = sum(
-            integrate.quad(function, a, b, epsabs=1e-13, epsrel=1e-13)[0]
-            for a, b in zip(pieces, pieces[1:], strict=False)
+            integrate.quad(function, a, b, epsabs=1e-13, epsrel=1e-13)[0] for a, b in pairwise(pieces)
         )
         assert moment == pytest.approx(expected, rel=1e-11)
 

@@ -1,14 +1,14 @@
-"""Small fully connected networks, many at once: the loss, its gradient and its curvature for all seeds in one tensor.
+"""Small fully connected networks, many at once: loss, gradient and curvature for all seeds in one tensor.
 
-Every seed's parameters are a row of theta, (S, P), in the order of ``nonsmooth.networks.mlp``'s parameters: a
-layer's weight, then its bias. A layer is one batched matrix product (``torch.baddbmm``) over the seeds; the
-gradient is one backward pass of the sum of the seeds' losses, which no two seeds share a term of.
+Every seed's parameters are a row of theta, (S, P), in the order of ``nonsmooth.networks.mlp``'s: a layer's
+weight, then its bias. A layer is one batched matrix product (``torch.baddbmm``) over the seeds; the gradient is
+one backward pass of the sum of the seeds' losses, which share no term. Each seed may have its own samples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -20,46 +20,75 @@ from nonsmooth.networks import activation, initialise, mlp
 from nonsmooth.runs import RunSpec
 from nonsmooth.training import Resident
 
-__all__ = ["LOSSES", "Dense", "parity", "small_images", "start_seed"]
+__all__ = ["LOSSES", "Dense", "Pass", "one_hot", "parity", "small_images", "starts"]
 
-# Losses of one output o against y = -1 or 1, or of K outputs against K-dimensional targets.
+# Losses of K outputs o against K targets (-1 or 1 for "logistic" and "hinge"), or against a class index.
 LOSSES = ("square", "logistic", "hinge", "cross-entropy")
 
 
-def start_seed(spec: RunSpec, seed: int) -> int:
-    """The seed of torch's generator from the spec's stream of starts."""
-    return int(spec.rng("start", seed).integers(2**62))
+def starts(spec: RunSpec) -> list[int]:
+    """A seed of torch's generator for each of the spec's seeds, from the stream of starts."""
+    return [int(spec.rng("start", seed).integers(2**62)) for seed in spec.seeds]
 
 
-def small_images(name: str, count: int, side: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
-    """The first ``count`` training images, classes balanced, shrunk to side x side, as rows of numbers.
+def small_images(
+    spec: RunSpec, samples: int, side: int, *, pool: int = 1000, own: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Training images shrunk to side x side as rows of numbers, classes balanced.
 
     Args:
-        name: as ``nonsmooth.datasets.images``.
-        count: how many.
-        side: pixels of a side after the mean over blocks; a divisor of the images' own.
-        device: where they are put.
+        spec: with the parameters ``images`` and ``device``; its stream "data" draws each seed's samples.
+        samples: a seed, a multiple of the number of classes.
+        side: pixels of a side, a divisor of the images' own; blocks are averaged.
+        pool: the first so many training images are drawn from; mean 0 and standard deviation 1 a channel there.
+        own: each seed has its own samples; else all have the first seed's.
 
     Returns:
-        (count, channels * side^2) float64, mean 0 and standard deviation 1 a channel; (count,) class indices.
+        Images (S, samples, channels * side^2), float64, and class indices (S, samples); without the first
+        axis if not ``own``.
 
-    >>> x, labels = small_images("digits", 50, 4)
-    >>> x.shape, torch.bincount(labels).tolist()
-    (torch.Size([50, 16]), [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
+    >>> spec = RunSpec("claim", "experiment", {"images": "digits", "device": "cpu"}, (0, 1))
+    >>> x, labels = small_images(spec, 50, 4)
+    >>> x.shape, torch.bincount(labels[1]).tolist()
+    (torch.Size([2, 50, 16]), [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
     """
-    source = images(name)
+    source = images(spec["images"])
     shrink = source.train.shape[-1] // side
-    data = Resident.of(source, device=device, dtype=torch.float64, count=count, test_count=0, shrink=shrink)
-    return data.train.flatten(1), data.train_labels
+    data = Resident.of(
+        source, device=spec["device"], dtype=torch.float64, count=pool, test_count=0, shrink=shrink
+    )
+    x, labels = data.train.flatten(1), data.train_labels
+    classes = len(source.classes)
+    chosen = []
+    for seed in spec.seeds if own else spec.seeds[:1]:
+        order = torch.from_numpy(spec.rng("data", seed).permutation(len(labels))).to(labels.device)
+        each = [order[labels[order] == k][: samples // classes] for k in range(classes)]
+        chosen.append(torch.cat(each))
+    at = torch.stack(chosen) if own else chosen[0]
+    return x[at], labels[at]
 
 
 def parity(labels: Tensor) -> Tensor:
-    """Targets of one output, (N, 1): 1 for odd classes, -1 for even ones.
+    """Targets of one output, with a last axis of 1: 1 for odd classes, -1 for even ones.
 
     >>> parity(torch.tensor([0, 1, 4])).flatten().tolist()
     [-1.0, 1.0, -1.0]
     """
-    return (2.0 * (labels % 2) - 1).to(torch.float64)[:, None]
+    return (2.0 * (labels % 2) - 1).to(torch.float64)[..., None]
+
+
+def one_hot(labels: Tensor, classes: int = 10) -> Tensor:
+    """Targets of the square loss with an output a class, float64."""
+    return functional.one_hot(labels, classes).to(torch.float64)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Pre-activations and activations of the hidden layers, each (S, N, m), and outputs (S, N, K)."""
+
+    inner: list[Tensor]
+    hidden: list[Tensor]
+    outputs: Tensor
 
 
 class Dense:
@@ -67,11 +96,11 @@ class Dense:
 
     Args:
         sizes: features from the input to the output.
-        activation: as ``nonsmooth.networks.activation``.
+        activation_name: as ``nonsmooth.networks.activation``.
         loss: one of ``LOSSES``: (o - y)^2/2 summed over the outputs, log(1 + exp(-y o)), max(0, 1 - y o), or
             softmax cross-entropy.
-        x: (N, sizes[0]) inputs.
-        y: (N, sizes[-1]) targets; for "cross-entropy" (N,) class indices.
+        x: inputs (N, sizes[0]), or (S, N, sizes[0]) where each seed has its own.
+        y: targets (..., N, sizes[-1]); for "cross-entropy" class indices (..., N).
         ridge: weight decay, >= 0.
 
     >>> x, y = torch.tensor([[1.0], [2.0]]), torch.tensor([[1.0], [0.0]])
@@ -87,15 +116,8 @@ class Dense:
             raise ValueError(f"loss = {loss!r}; choose one of {', '.join(LOSSES)}")
         self.sizes, self.activation_name, self.loss, self.ridge = tuple(sizes), activation_name, loss, ridge
         self.x, self.y = x, y
+        self.size = sum(into * out + out for into, out in pairwise(sizes))
         self._bend = activation(activation_name)
-
-    @cached_property
-    def parameters(self) -> int:
-        return sum(into * out + out for into, out in pairwise(self.sizes))
-
-    @property
-    def samples(self) -> int:
-        return len(self.x)
 
     def start(self, seeds: Sequence[int], scheme: str = "he") -> Tensor:
         """One start a seed of torch's generator, (S, P), drawn by ``nonsmooth.networks.initialise``."""
@@ -109,50 +131,55 @@ class Dense:
         """Weights (S, out, in) and biases (S, out), first layer first; views."""
         at = 0
         for into, out in pairwise(self.sizes):
-            yield theta[:, at : at + into * out].unflatten(1, (out, into)), theta[:, at + into * out :][:, :out]
+            yield (
+                theta[:, at : at + into * out].unflatten(1, (out, into)),
+                theta[:, at + into * out :][:, :out],
+            )
             at += into * out + out
 
-    def forward(self, theta: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Pre-activations of the hidden layers, each (S, N, m), and the outputs (S, N, K)."""
-        seeds = len(theta)
-        h = self.x.expand(seeds, *self.x.shape)
-        inner = []
+    def forward(self, theta: Tensor, seeds: Tensor | None = None) -> Pass:
+        """Through the network. ``seeds`` (S,) says whose samples each row of theta reads, if they differ."""
+        x = self.x if seeds is None or self.x.ndim == 2 else self.x[seeds]
+        h = x.expand(len(theta), *x.shape[-2:])
+        inner, hidden = [], []
         for k, (weight, bias) in enumerate(self.layers(theta)):
             z = torch.baddbmm(bias[:, None, :], h, weight.transpose(1, 2))
             if k == len(self.sizes) - 2:
-                return inner, z
-            inner.append(z)
+                return Pass(inner, hidden, z)
             h = self._bend(z)
+            inner.append(z)
+            hidden.append(h)
         raise AssertionError("a network has a last layer")
 
-    def values(self, theta: Tensor) -> Tensor:
-        """(S,) losses; differentiable."""
-        return self._of_outputs(self.forward(theta)[1]) + self.ridge / 2 * (theta * theta).sum(1)
+    def values(self, theta: Tensor, seeds: Tensor | None = None) -> Tensor:
+        """(S,) losses with the ridge; differentiable."""
+        return self.losses(self.forward(theta, seeds).outputs, seeds) + self.ridge / 2 * (theta * theta).sum(1)
 
-    def slopes(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def slopes(self, theta: Tensor, seeds: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Losses (S,) and gradients (S, P), torch's choice at a kink."""
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
-            values = self.values(theta)
+            values = self.values(theta, seeds)
             (gradient,) = torch.autograd.grad(values.sum(), theta)
         return values.detach(), gradient
 
     def curvatures(self, theta: Tensor, ways: Tensor) -> Tensor:
-        """(S, P) Hessian-vector products, by a second backward pass: exact inside a cell of activations."""
+        """(S, P) Hessian-vector products by a second backward pass: exact inside a cell of activations."""
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self.values(theta).sum(), theta, create_graph=True)
             (product,) = torch.autograd.grad((gradient * ways).sum(), theta)
         return product
 
-    def _of_outputs(self, o: Tensor) -> Tensor:
+    def losses(self, o: Tensor, seeds: Tensor | None = None) -> Tensor:
+        """(S,) mean losses of outputs (S, N, K); differentiable."""
+        y = self.y if seeds is None or self.x.ndim == 2 else self.y[seeds]
         if self.loss == "cross-entropy":
-            seeds, samples, classes = o.shape
-            target = self.y.expand(seeds, samples).reshape(-1)
-            each = functional.cross_entropy(o.reshape(-1, classes), target, reduction="none")
-            return each.view(seeds, samples).mean(1)
+            target = y.expand(o.shape[:2]).reshape(-1)
+            each = functional.cross_entropy(o.flatten(0, 1), target, reduction="none")
+            return each.view(o.shape[:2]).mean(1)
         if self.loss == "square":
-            return ((o - self.y) ** 2).sum(2).mean(1) / 2
+            return ((o - y) ** 2).sum(2).mean(1) / 2
         if self.loss == "logistic":
-            return functional.softplus(-self.y * o, threshold=40).sum(2).mean(1)
-        return torch.clamp(1 - self.y * o, min=0).sum(2).mean(1)
+            return functional.softplus(-y * o, threshold=40).sum(2).mean(1)
+        return torch.clamp(1 - y * o, min=0).sum(2).mean(1)

@@ -20,7 +20,7 @@ __all__ = ["Ends", "bfgs"]
 
 _ARMIJO, _WOLFE, _TRIALS = 1e-4, 0.9, 40
 
-Slopes = Callable[[Tensor], tuple[Tensor, Tensor]]
+Slopes = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass
@@ -42,20 +42,20 @@ def bfgs(slopes: Slopes, start: Tensor, iterations: int, tolerance: float = 1e-1
     """Minimise S functions of P variables, each on its own, in one tensor.
 
     Args:
-        slopes: (S', P) points -> values (S',) and gradients (S', P); row k may only depend on point k, and
-            every row is of the same function (a network on its data).
+        slopes: points (S', P) and which functions they are for (S',), indices below S -> values (S',) and
+            gradients (S', P), such as ``Dense.slopes``.
         start: (S, P), float64.
         iterations: at most so many.
         tolerance: of a gradient's Euclidean norm.
 
-    >>> def kinked(x):  # |x1| + (x2 - 1)^2
+    >>> def kinked(x, which):  # |x1| + (x2 - 1)^2
     ...     return x[:, 0].abs() + (x[:, 1] - 1) ** 2, torch.stack([x[:, 0].sign(), 2 * x[:, 1] - 2], 1)
     >>> ends = bfgs(kinked, torch.tensor([[0.7, 3.0]], dtype=torch.float64), 100)
     >>> bool((ends.points - torch.tensor([[0.0, 1.0]])).abs().max() < 1e-8), bool(ends.gradients[0, 0].abs() == 1)
     (True, True)
     """
     x = start.clone()
-    f, g = slopes(x)
+    f, g = slopes(x, torch.arange(len(x), device=x.device))
     seeds, size = x.shape
     counted = torch.zeros(seeds, dtype=torch.int64, device=x.device)
     stalled = torch.zeros(seeds, dtype=torch.bool, device=x.device)
@@ -66,13 +66,12 @@ def bfgs(slopes: Slopes, start: Tensor, iterations: int, tolerance: float = 1e-1
         if not len(live):
             break
         way = -torch.bmm(inverse, g[live, :, None])[:, :, 0]
-        xs, fs, gs = _search(slopes, x[live], f[live], g[live], way)
+        xs, fs, gs = _search(slopes, live, x[live], f[live], g[live], way)
         moved, turned = xs - x[live], gs - g[live]
         curved = (moved * turned).sum(1)
         if k == 0:  # Nocedal and Wright, eq. 6.20: the scale of the first inverse
-            inverse *= (curved / (turned * turned).sum(1).clamp(min=1e-300))[:, None, None] * g[live].norm(
-                dim=1
-            )[:, None, None].clamp(min=1e-300)
+            scale = (curved / (turned * turned).sum(1).clamp(min=1e-300)).clamp(min=0)
+            inverse = torch.eye(size, dtype=x.dtype, device=x.device) * scale[:, None, None]
         x[live], f[live], g[live] = xs, fs, gs
         counted[live] += 1
         stuck = ~(curved > 0)
@@ -94,7 +93,9 @@ def _update(inverse: Tensor, moved: Tensor, turned: Tensor, curved: Tensor) -> N
     inverse.baddbmm_(pair, flip.transpose(1, 2))
 
 
-def _search(slopes: Slopes, x: Tensor, f: Tensor, g: Tensor, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _search(
+    slopes: Slopes, which: Tensor, x: Tensor, f: Tensor, g: Tensor, way: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """The weak Wolfe point of each row; the best of the points with enough decrease if none is found."""
     along = (g * way).sum(1)
     low, high = torch.zeros_like(f), torch.full_like(f, torch.inf)
@@ -105,7 +106,7 @@ def _search(slopes: Slopes, x: Tensor, f: Tensor, g: Tensor, way: Tensor) -> tup
         if not len(open_):
             break
         point = x[open_] + step[open_, None] * way[open_]
-        value, slope = slopes(point)
+        value, slope = slopes(point, which[open_])
         down = value <= f[open_] + _ARMIJO * step[open_] * along[open_]
         down &= value < f[open_]
         flat = (slope * way[open_]).sum(1) >= _WOLFE * along[open_]

@@ -103,6 +103,8 @@ class ImageFolder(Format):
         index = {name: k for k, name in enumerate(classes)}
         labels = np.array([index[name] for name in names], dtype=np.int64)
         if not self._has_split:
+            for k in np.flatnonzero(np.bincount(labels) < 2):
+                raise InputError(f"{self.path / classes[k]}: one image, and a class needs 2; add one")
             test = every(6, labels)
         else:
             test = np.array([place.startswith("test/") for place in places])

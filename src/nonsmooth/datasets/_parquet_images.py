@@ -87,7 +87,7 @@ class ParquetImages(Format):
         shards = [_read(file) for file in files]
         labels = _labels(shards)
         kinds = Counter(encoding(data) for shard in shards for data in shard.images)
-        if _classes(shards, labels) != CIFAR10_CLASSES:
+        if _classes(shards, labels) != CIFAR10_CLASSES or _size(shards) != (32, 32):
             return Description("images", encoding_note(kinds, "the originals"))
         notes = [encoding_note(kinds, "the official archive")]
         if not _counts_of_cifar10(labels):
@@ -113,10 +113,15 @@ def _classes(shards: list[_Shard], labels: dict[str, np.ndarray]) -> tuple[str, 
     if shards[0].names:
         return shards[0].names
     # Without names, CIFAR-10 shows in its size and its balance; no other known set of ten has both.
-    first = next(shard for shard in shards if shard.images)
-    if _counts_of_cifar10(labels) and size_of(first.images[0], first.row(0)) == (32, 32):
+    if _counts_of_cifar10(labels) and _size(shards) == (32, 32):
         return CIFAR10_CLASSES
     return tuple(str(k) for k in range(_count(shards)))
+
+
+def _size(shards: list[_Shard]) -> tuple[int, int]:
+    """Height and width of the first image."""
+    first = next(shard for shard in shards if shard.images)
+    return size_of(first.images[0], first.row(0))
 
 
 def _counts_of_cifar10(labels: dict[str, np.ndarray]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,9 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     try:
         with path.open("rb") as file:
             mapped = file.read(4) == b"PK\x03\x04"  # the new format is a zip file; only there torch can map
-        found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():  # of what turns out to be unreadable
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is no checkpoint of plain tensors: it is damaged, or reading it would run code, which "

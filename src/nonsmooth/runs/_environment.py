@@ -16,7 +16,7 @@ from nonsmooth._version import __version__
 __all__ = ["available_cpus", "environment", "versions"]
 
 # The packages whose version can change the bits of a result.
-_NUMERICAL = ("numpy", "scipy", "numba", "scikit-learn", "torch", "cvxpy", "clarabel", "PEPit")
+_NUMERICAL = ("numpy", "scipy", "numba", "scikit-learn", "torch", "cvxpy", "clarabel", "PEPit", "pillow")
 
 
 def available_cpus() -> int:
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
     """Installed versions of what computes, read from package metadata, importing none of it.
 
     >>> sorted(versions())
-    ['PEPit', 'clarabel', 'cvxpy', 'numba', 'numpy', 'python', 'scikit-learn', 'scipy', 'torch']
+    ['PEPit', 'clarabel', 'cvxpy', 'numba', 'numpy', 'pillow', 'python', 'scikit-learn', 'scipy', 'torch']
     """
     found = {"python": platform.python_version()}
     for name in _NUMERICAL:

@@ -23,7 +23,7 @@ __all__ = ["add_l1_", "l1_norm", "l1_parameters"]
 _torch: Any = torch  # the foreach functions are not in its stubs
 
 _PIECE = 1 << 18  # entries whose signs stay in a core's cache until they have been added
-_TOGETHER = 1 << 26  # entries of a group on another device, whose signs are there at the same time
+_TOGETHER = 1 << 26  # entries whose signs are there at the same time
 
 
 def l1_parameters(model: nn.Module, which: str) -> list[Tensor]:
@@ -46,19 +46,22 @@ def add_l1_(parameters: Sequence[Tensor], strength: float) -> None:
     if strength == 0:
         return
     weights, gradients = [], []
+    buffers: dict[torch.dtype, Tensor] = {}
     for p in parameters:
         if p.grad is None:  # the loss does not depend on it, the L1 term does
             p.grad = torch.zeros_like(p)
         elif p.grad.layout is not torch.strided:
             raise InputError("the L1 term moves every entry; make layers with sparse=False, or set l1 = 0")
-        weights.append(p.detach())
-        gradients.append(p.grad)
-    if all(p.is_cpu for p in weights):
-        _in_pieces(weights, gradients, strength)
-        return
+        w, g = p.detach(), p.grad
+        if w.is_cpu and w.numel() > _PIECE and w.stride() == g.stride() and (order := _memory_order(w)):
+            buffer = buffers.setdefault(w.dtype, torch.empty(_PIECE, dtype=w.dtype))
+            _add_in_pieces(w.permute(order).view(-1), g.permute(order).view(-1), strength, buffer)
+        else:
+            weights.append(w)
+            gradients.append(g)
     first, size = 0, 0
-    for k, p in enumerate(weights):
-        size += p.numel()
+    for k, w in enumerate(weights):
+        size += w.numel()
         if size >= _TOGETHER or k + 1 == len(weights):
             some = slice(first, k + 1)
             signs = _torch._foreach_sign(weights[some])
@@ -66,22 +69,13 @@ def add_l1_(parameters: Sequence[Tensor], strength: float) -> None:
             first, size = k + 1, 0
 
 
-def _in_pieces(weights: Sequence[Tensor], gradients: Sequence[Tensor], strength: float) -> None:
-    """Signs of a piece at a time, in one small buffer: all at once would go through memory twice more."""
-    buffers: dict[torch.dtype, Tensor] = {}
-    for w, g in zip(weights, gradients, strict=True):
-        if w.numel() <= _PIECE or w.stride() != g.stride() or (order := _in_memory_order(w)) is None:
-            g.add_(w.sign(), alpha=strength)
-            continue
-        flat, along = w.permute(order).view(-1), g.permute(order).view(-1)
-        buffer = buffers.get(w.dtype)
-        if buffer is None:
-            buffer = buffers[w.dtype] = torch.empty(_PIECE, dtype=w.dtype)
-        for some, onto in zip(flat.split(_PIECE), along.split(_PIECE), strict=True):
-            onto.add_(torch.sign(some, out=buffer[: len(some)]), alpha=strength)
+def _add_in_pieces(w: Tensor, gradient: Tensor, strength: float, buffer: Tensor) -> None:
+    """For large tensors on the CPU: all signs at once would go through memory twice more."""
+    for some, onto in zip(w.split(_PIECE), gradient.split(_PIECE), strict=True):
+        onto.add_(torch.sign(some, out=buffer[: len(some)]), alpha=strength)
 
 
-def _in_memory_order(w: Tensor) -> list[int] | None:
+def _memory_order(w: Tensor) -> list[int] | None:
     """The axes from the slowest to the fastest, if the entries fill a block of memory; else None."""
     order = sorted(range(w.ndim), key=lambda axis: (w.stride(axis), w.shape[axis]), reverse=True)
     return order if w.permute(order).is_contiguous() else None

@@ -29,7 +29,8 @@ __all__ = ["Face", "descend"]
 
 _STATIONARY = 1e-11  # of the gradient on the face
 _MULTIPLIER = 1e-12
-_CURVED = 1e-9
+_CURVED = 1e-9  # below minus this an eigenvalue is negative, by more than rounding
+_STRICT = 1e-7  # above this it is positive
 _NEGLIGIBLE = 1e-13  # |z| at which a unit counts as at its kink
 
 
@@ -63,12 +64,15 @@ class Face:
         """Least of lambda_k / jump_k and 1 - lambda_k / jump_k: above 0 the kinks hold strictly; 1/2 at best."""
         if not len(self.kinks):
             return 0.5
+        if self.jumps.min() <= _MULTIPLIER:
+            return 0.0
         share = self.multipliers / self.jumps
         return float(np.minimum(share, 1 - share).min())
 
-    def is_minimum(self, ridge: float) -> bool:
+    @property
+    def strict(self) -> bool:
         """A strict local minimum: stationary, kinks held strictly, curved on the face."""
-        return self.stationary and self.margin > 1e-6 and self.curvature > 1e-4 * ridge > 0
+        return self.stationary and self.margin > 1e-6 and self.curvature > _STRICT
 
 
 @dataclass
@@ -89,7 +93,7 @@ def descend(f: Kinked, theta: np.ndarray, iterations: int = 400) -> Face:
 
     >>> f = Kinked(np.array([[1.0]]), np.array([1.0]), 1, "square", 0.0, 0.1)
     >>> end = descend(f, np.array([1.0, 0.0, 1.0, 0.0]))
-    >>> end.stationary, end.is_minimum(0.1), len(end.kinks)
+    >>> end.stationary, end.strict, len(end.kinks)
     (True, True, 0)
     """
     state = _State(theta.copy(), f.value(theta), f.inner(theta) > 0, [])
@@ -142,11 +146,11 @@ def _certificate(
 ) -> Face:
     order = np.argsort(state.face)
     kinks = np.array(state.face, dtype=int)[order]
-    multipliers, _, rank, _ = np.linalg.lstsq(normals.T, -model.gradient) if len(kinks) else (np.zeros(0), 0, 0, 0)
-    residual = float(np.linalg.norm(model.gradient + normals.T @ multipliers)) if len(kinks) else float(
-        np.linalg.norm(model.gradient)
-    )
     jumps = model.jumps.reshape(-1)[state.face]
+    multipliers, rank = np.zeros(0), 0
+    if len(kinks):
+        multipliers, _, rank, _ = np.linalg.lstsq(normals.T, -model.gradient)
+    residual = float(np.linalg.norm(model.gradient + multipliers @ normals))
     inside = bool((multipliers >= -_MULTIPLIER).all() and (multipliers <= jumps + _MULTIPLIER).all())
     stationary = inside and rank == len(kinks) and residual <= 10 * _STATIONARY
     return Face(

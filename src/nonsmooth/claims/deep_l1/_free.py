@@ -1,0 +1,138 @@
+"""Weights with no data gradient: what ``ns.floor`` predicts, with the optimiser's state carried over or not.
+
+Where data do pull a little, a population with Gaussian gradients of relative size ρ shows what that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nonsmooth.claims._claim import Row
+from nonsmooth.claims.deep_l1._protocols import (
+    LARGE,
+    OPTIMISERS,
+    PRINTED_SIZE,
+    PRINTED_STEPS,
+    SMALL,
+    TEXT,
+    THRESHOLD,
+    make_optimizer,
+)
+from nonsmooth.diagnostics import floor
+from nonsmooth.runs import RunSpec
+
+__all__ = ["predicted", "printed", "walk", "with_noise"]
+
+_LAST = 64  # steps that a walk's figures are averages over
+RATIOS = (0.0, 1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def walk(
+    name: str,
+    starts: Tensor,
+    legs: Sequence[tuple[float, int]],
+    noise: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> dict[str, float]:
+    """One optimiser object on the penalty alone, the weights reset before each leg, as in the listing.
+
+    Args:
+        name: of the optimiser.
+        starts: (N,) float32.
+        legs: (strength, steps) of each.
+        noise: standard deviation, in units of the strength, of the normal numbers that are added to each
+            gradient, new ones every step.
+        generator: of the noise.
+
+    Returns:
+        Of the last leg, averages over its last 64 steps: ``share`` of |w| < 1e-5, ``zero`` (share of exact
+        zeros), ``mean`` |w|; and ``arrived``, the share that has changed its sign or is 0.
+    """
+    w = torch.nn.Parameter(starts.clone())
+    optimizer = make_optimizer(name, [w])
+    totals, first = torch.zeros(3, dtype=torch.float64), torch.sign(starts)
+    for k, (strength, steps) in enumerate(legs):
+        with torch.no_grad():
+            w.copy_(starts)
+        crossed, counted = torch.zeros_like(starts, dtype=torch.bool), 0
+        for step in range(steps):
+            sign = torch.sign(w.detach())
+            crossed |= sign != first
+            if noise:
+                sign = sign + noise * torch.randn(sign.shape, generator=generator)
+            w.grad = strength * sign
+            optimizer.step()
+            if k == len(legs) - 1 and step >= steps - _LAST:
+                size = w.detach().abs().double()
+                found = [(size < THRESHOLD).double().mean(), (size == 0).double().mean(), size.mean()]
+                totals += torch.stack(found)
+                counted += 1
+        share, zero, mean = (totals / counted).tolist() if counted else (float("nan"),) * 3
+        arrived = float((crossed | (torch.sign(w.detach()) != first) | (w.detach() == 0)).double().mean())
+    return {"share": share, "zero": zero, "mean": mean, "arrived": arrived}
+
+
+def predicted(name: str, starts: Tensor, legs: Sequence[tuple[float, int]], weights: int, seed: int) -> Row:
+    """Share below 1e-5 and mean |w| after the last leg: by ``ns.floor``, or by ``walk`` for carried state."""
+    flat = starts.detach().cpu().double()
+    if len(legs) > 1 and name != "SGD":  # SGD has no state to carry
+        pick = torch.randperm(len(flat), generator=torch.Generator().manual_seed(seed))[:weights]
+        return {**walk(name, flat[pick].float(), legs), "law": "state carried over"}
+    strength, steps = legs[-1]
+    found = floor(
+        lambda p: make_optimizer(name, p),
+        strength=strength,
+        threshold=THRESHOLD,
+        start=flat,
+        steps=steps,
+        weights=weights,
+        dtype="float32",
+        seed=seed % 2**32,
+    )
+    return {
+        "share": found.share_below,
+        "zero": found.share_zero,
+        "mean": found.mean_abs,
+        "arrived": found.share_arrived,
+        "law": found.law,
+    }
+
+
+def printed(spec: RunSpec) -> list[Row]:
+    """The six cells of Table 2 for free weights: 19,600 steps, normal starts, state fresh and carried over."""
+    name, seed = spec["optimiser"], spec.seeds[0]
+    starts = torch.from_numpy(spec.rng("start", seed).normal(0.0, spec["spread"], spec["weights"]))
+    cells = [(strength, False) for strength in (LARGE, SMALL, TEXT)]
+    rows = []
+    for strength, carried in [*cells, *([(SMALL, True)] if name != "SGD" else [])]:
+        legs = [*([(LARGE, PRINTED_STEPS)] if carried else []), (strength, PRINTED_STEPS)]
+        found = predicted(name, starts, legs, spec["weights"], seed)
+        rows.append(
+            {
+                "experiment": "printed",
+                "optimiser": name,
+                "strength": strength,
+                "carried": carried,
+                "norm": found["mean"] * PRINTED_SIZE,
+                "n": spec["weights"],
+                "spread": spec["spread"],
+                **found,
+            }
+        )
+    return rows
+
+
+def with_noise(spec: RunSpec) -> list[Row]:
+    """Share below 1e-5 at λ1 = 2 over the size of the data gradient, ρ λ1, drawn anew every step."""
+    seed = spec.seeds[0]
+    starts = torch.from_numpy(spec.rng("start", seed).normal(0.0, spec["spread"], spec["weights"])).float()
+    rows = []
+    for name in OPTIMISERS:
+        for ratio in RATIOS:
+            generator = torch.Generator().manual_seed(int(spec.rng("noise", seed).integers(2**62)))
+            found = walk(name, starts, [(LARGE, spec["steps"])], ratio, generator)
+            rows.append({"experiment": "noise", "optimiser": name, "ratio": ratio, "steps": spec["steps"], **found})
+    return rows
