@@ -133,7 +133,7 @@ def depth_variances(activation: str, scheme: str, seeds: int = 12) -> list[float
     ["relu", "leaky-relu", "gelu", "silu", "elu", "softplus", "tanh", "smoothed-relu:1", "analytic-relu:0.1"],
 )
 def test_matched_keeps_variances_near_one_through_twenty_layers(activation: str) -> None:
-    """SiLU is asked for twelve: 1 is an unstable fixed point of its variance, and chance grows by 1.17 a layer."""
+    """SiLU for twelve: 1 is an unstable fixed point of its variance, chance grows by 1.17 a layer."""
     found = depth_variances(activation, "matched")
     assert all(abs(v - 1) < 0.1 for v in found[:5])
     assert all(2 / 3 < v < 3 / 2 for v in found[: 12 if activation == "silu" else 20])

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import pickle
+import socket
 import threading
 import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -170,6 +171,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(_vgg16_weights, "_URL", f"http://127.0.0.1:{server.server_port}/{path.name}")
     yield path
     server.shutdown()
@@ -213,7 +215,9 @@ def test_a_refusing_server_and_no_network(
         InputError, match=r"could not be downloaded .*404.*give its path to load_vgg16_weights"
     ):
         fetch_vgg16_weights(tmp_path / "new")
-    monkeypatch.setattr(_vgg16_weights, "_URL", "http://127.0.0.1:9/vgg16-00000000.pth")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setattr(_vgg16_weights, "_URL", f"http://127.0.0.1:{port}/vgg16-00000000.pth")
     with pytest.raises(InputError, match="could not be downloaded") as caught:
         fetch_vgg16_weights(tmp_path / "new")
     assert "\n" not in str(caught.value)

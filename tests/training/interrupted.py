@@ -1,7 +1,7 @@
-"""A run that can be killed: ``python interrupted.py FOLDER``; prints each epoch, ends with its weights in a file.
+"""A run that can be killed: ``python interrupted.py FOLDER`` prints each epoch and leaves its final weights.
 
-Everything with a state takes part: dropout, augmentation, batch norm, Adam, a schedule, an attached penalty with
-a schedule of its strength.
+Everything with a state takes part: dropout, augmentation, batch norm, Adam, a schedule, an attached penalty
+with a schedule of its strength.
 """
 
 from __future__ import annotations

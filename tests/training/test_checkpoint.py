@@ -177,16 +177,16 @@ def _train(path: Path, *, model: Any = None, data: Any = None, **changes: Any) -
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"batch": 64}, r'its recipe has \'"batch":128\' where this run\'s has \'"batch":64\''),
+        ({"batch": 64}, """its recipe has "batch":128 where this run's has "batch":64"""),
         ({"l1": 0.1}, "its recipe"),
         ({"epochs": 3}, "its recipe"),
         ({"model": toy_network(batch_norm=True)}, "its model has .*Identity.* BatchNorm"),
         ({"model": toy_network().double(), "precision": "float64"}, "its recipe"),
         ({"data": toy_data(90)}, "its data"),
-        ({"lr": 0.2}, "its optimizer has .*'lr': 0.1.* 'lr': 0.2"),
+        ({"lr": 0.2}, "its optimizer has 'lr': 0.1 where this run's has 'lr': 0.2"),
         ({"kind": torch.optim.Adam}, "its optimizer has"),
         ({"attached": 0.1}, "its penalties"),
-        ({"loss": lambda outputs, labels: outputs.mean()}, "its loss has 'cross_entropy'"),
+        ({"loss": lambda outputs, labels: outputs.mean()}, "its loss has cross_entropy"),
     ],
 )
 def test_the_checkpoint_of_another_run_is_refused(changes: dict, words: str, tmp_path: Path) -> None:

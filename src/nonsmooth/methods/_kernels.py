@@ -26,6 +26,7 @@ __all__ = [
     "Shrinkage",
     "addressable",
     "alike",
+    "chosen",
     "count_up",
     "fitting",
     "fitting_steps",
@@ -146,6 +147,11 @@ def fitting_steps(x: Column, gradients: Column, *states: Column) -> tuple[list[i
     ]
 
 
+def chosen(places: Column, *columns: Column) -> list[Column]:
+    """The columns' entries at the places."""
+    return [column if len(places) == len(column) else [column[k] for k in places] for column in columns]
+
+
 def torch_fuses(x: Tensor, gradient: Tensor) -> bool:
     """Whether torch's own fused step is right. On the CPU (torch 2.13) it takes tensors for blocks without
     gaps, all in the same order, and silently gives wrong numbers for others."""
@@ -238,25 +244,25 @@ def soft_threshold_(p: Tensor, l1: float, l2: float, metric: Metric) -> bool:
 
 def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
     """``soft_threshold_`` of many parameters in one go, on all threads; returns those it could not do."""
-    x, moments = [each.parameter for each in work], [each.metric.moment for each in work]
-    fit = {k for k in fitting(x, moments) if _at_hand(work[k].metric)}
+    x, moments = [each[0] for each in work], [each[3][1] for each in work]
     # The loop takes the moments of all or of none.
-    for some in (
-        [k for k in fit if moments[k] is None],
-        [k for k in fit if moments[k] is not None],
-    ):
+    bare, scaled = [], []
+    for k in fitting(x, moments):
+        if _at_hand(work[k].metric):
+            (bare if moments[k] is None else scaled).append(k)
+    for some in (bare, scaled):
         if some:
-            numbers = [_numbers(*work[k][1:]) for k in some]
-            launch("threshold", [[x[k] for k in some], [moments[k] for k in some]], numbers)
-    return [each for k, each in enumerate(work) if k not in fit]
+            launch("threshold", chosen(some, x, moments), [_numbers(*work[k][1:]) for k in some])
+    done = {*bare, *scaled}
+    return [each for k, each in enumerate(work) if k not in done] if len(done) < len(work) else []
 
 
 def _at_hand(metric: Metric) -> bool:
     """Whether the metric's numbers can be read without waiting for a device."""
-    for each in (metric.numerator, metric.scale, metric.eps):
-        if isinstance(each, Tensor) and not each.is_cpu:
-            return False
-    return True
+    numerator, _, scale, eps, _ = metric
+    if type(numerator) is type(scale) is type(eps) is float:
+        return True
+    return all(each.is_cpu for each in (numerator, scale, eps) if isinstance(each, Tensor))
 
 
 def _numbers(l1: float, l2: float, metric: Metric) -> tuple[float, ...]:

@@ -195,7 +195,7 @@ def effective_step(
 
 def _number(value: Any) -> Number:
     """A float where the value is at hand; a tensor on an accelerator is left there, unread."""
-    return value.item() if isinstance(value, torch.Tensor) and value.device.type == "cpu" else value
+    return value.item() if isinstance(value, torch.Tensor) and value.is_cpu else value
 
 
 def _correction(beta: Any, step: Any) -> Number:

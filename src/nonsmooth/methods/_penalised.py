@@ -83,10 +83,14 @@ def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
 def proximal_steps_(work: Iterable[tuple[torch.Tensor, Penalty, Metric]]) -> None:
     """Each parameter's proximal step, in place: those that the compiled loop knows together, in one pass."""
     together, others = [], []
+    numbers: dict[int, tuple[float, float] | None] = {}  # of each penalty, by its id
     for p, penalty, metric in work:
-        if penalty.separable and hasattr(p, "to_local"):  # then each rank does its own entries
+        if hasattr(p, "to_local") and penalty.separable:  # then each rank does its own entries
             p, metric = local(p), metric.local()
-        known = strengths(penalty)
+        key = id(penalty)
+        if key not in numbers:
+            numbers[key] = strengths(penalty)
+        known = numbers[key]
         if known is None:
             others.append((p, penalty, metric))
         else:

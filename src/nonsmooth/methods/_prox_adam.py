@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, count_up, torch_fuses
+from nonsmooth.methods._kernels import Column, chosen, count_up, torch_fuses
 from nonsmooth.methods._penalised import strengths
-from nonsmooth.methods._proximal import Proximal, check, chosen
+from nonsmooth.methods._proximal import Proximal, check
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxAdam"]

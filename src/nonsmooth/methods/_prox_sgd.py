@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.optim.sgd import sgd
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, torch_fuses
+from nonsmooth.methods._kernels import Column, chosen, torch_fuses
 from nonsmooth.methods._metric import next_gain, settled_gain
 from nonsmooth.methods._penalised import strengths
-from nonsmooth.methods._proximal import Proximal, check, chosen
+from nonsmooth.methods._proximal import Proximal, check
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["ProxSGD"]

@@ -23,7 +23,7 @@ from nonsmooth.methods._metric import Metric, effective_step
 from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_, strengths
 from nonsmooth.penalties._penalty import Penalty
 
-__all__ = ["Proximal", "check", "chosen"]
+__all__ = ["Proximal", "check"]
 
 
 def check(option: str, words: str, value: Any, allowed: str, good: Callable[[float], bool]) -> None:
@@ -36,11 +36,6 @@ def check(option: str, words: str, value: Any, allowed: str, good: Callable[[flo
         value = value.item()
     if not (isinstance(value, Real) and math.isfinite(value) and good(float(value))):
         raise InputError(f"Invalid {words}: {value}; give {option} as a finite number {allowed}")
-
-
-def chosen(places: Column, *columns: Column) -> list[Column]:
-    """The columns' entries at the places."""
-    return [column if len(places) == len(column) else [column[k] for k in places] for column in columns]
 
 
 def _plain(value: Any) -> bool:

@@ -60,7 +60,9 @@ def run_in_team(member: int, book: bytearray, threads: int) -> None:
     """
     place = ctypes.addressof(ctypes.c_char.from_buffer(book))
     door = None if threads == 1 or _forked else _door()
-    if door is not None:
+    if threads == 1:
+        _call(member)(place)
+    elif door is not None:
         door(member, place, threads, 0)
     else:
         together(lambda: _call(member)(place), threads)

@@ -98,7 +98,7 @@ def _slope(x: Tensor, width: float) -> Tensor:
     outside the join within it. (hardsigmoid would be one operation less, but torch's derivative of it takes
     1/6 in float32 for float64 as well.)
     """
-    return (x * ((1 + 4 * torch.finfo(x.dtype).eps) / width)).add_(0.5).clamp_(0, 1)
+    return functional.hardtanh_((x * ((1 + 4 * torch.finfo(x.dtype).eps) / width)).add_(0.5), 0, 1)
 
 
 class AnalyticReLU(_Twin):
@@ -125,13 +125,15 @@ class AnalyticReLU(_Twin):
     @staticmethod
     def value(x: Tensor, width: float) -> Tensor:
         scale = JOIN_SCALE / width
-        return _unrolled(lambda z: functional.gelu(z * scale) / scale, x)
+        return _unrolled(lambda z: functional.gelu(z * scale).div_(scale), x)
 
     @staticmethod
     def times_slope(factor: Tensor, x: Tensor, width: float) -> Tensor:
         scale = JOIN_SCALE / width
         # From +-40 on nothing changes any more, but the squares of a second derivative could overflow.
-        return _unrolled(lambda g, z: torch.ops.aten.gelu_backward(g, (z * scale).clamp_(-40, 40)), factor, x)
+        return _unrolled(
+            lambda g, z: torch.ops.aten.gelu_backward(g, functional.hardtanh_(z * scale, -40, 40)), factor, x
+        )
 
 
 def _unrolled(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ def _differs(saved: Any, present: str) -> str:
     old, new = (re.split(r"(?<=[,\n{(\[])", str(each)) for each in (saved, present))
     for a, b in zip([*old, "nothing more"], [*new, "nothing more"], strict=False):
         if a != b:
-            return f"has {a.strip(' ,')!r} where this run's has {b.strip(' ,')!r}"
+            return f"has {a.strip(' ,')} where this run's has {b.strip(' ,')}"
     return "is longer or shorter"
 
 

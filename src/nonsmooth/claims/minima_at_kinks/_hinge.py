@@ -89,21 +89,26 @@ def descend(f: Hinge, theta: np.ndarray, programmes: int = 200) -> End:
     >>> end.value, end.stationary
     (0.0, True)
     """
-    radius, value, count, found = 0.3, f.value(theta), 0, np.inf
+    radius, value, count, stationary = 0.3, f.value(theta), 0, False
     while count < programmes and radius > 1e-14:
-        z, _ = f.parts(theta)
-        way, found = _programme(f, theta, radius, z > 0)
+        way, promised = _programme(f, theta, radius, f.parts(theta)[0] > 0)
         count += 1
-        if found <= _NO_DECREASE:
-            break
+        if promised <= _NO_DECREASE:
+            crossing = _other_sides(f, theta)
+            count += crossing.programmes
+            stationary = crossing.all_tried and crossing.way is None
+            if crossing.way is None:
+                break
+            way, promised, radius = crossing.way, crossing.promised, 0.01
         fallen = value - f.value(theta + way)
-        if fallen > 0.1 * found:
+        if fallen > 0.1 * promised:
             theta = theta + way
-            value -= fallen
-        radius = min(2 * radius, 1.0) if fallen > 0.7 * found else radius * (1.0 if fallen > 0.3 * found else 0.4)
-    value = f.value(theta)
-    stationary = found <= _NO_DECREASE and _other_sides(f, theta)
-    return End(theta, value, stationary, *_kinks(f, theta), programmes=count)
+            value = f.value(theta)
+        if fallen > 0.7 * promised:
+            radius = min(2 * radius, 1.0)
+        elif not fallen > 0.3 * promised:
+            radius *= 0.4
+    return End(theta, f.value(theta), stationary, *_kinks(f, theta), programmes=count)
 
 
 def _programme(f: Hinge, theta: np.ndarray, radius: float, on: np.ndarray) -> tuple[np.ndarray, float]:
@@ -140,24 +145,37 @@ def _programme(f: Hinge, theta: np.ndarray, radius: float, on: np.ndarray) -> tu
     return solved.x[: theta.size], float(np.maximum(q, 0).mean() - solved.fun)
 
 
-def _other_sides(f: Hinge, theta: np.ndarray) -> bool:
-    """No decrease on either side of the concave kinks at the point, in all combinations."""
+@dataclass(frozen=True)
+class _Crossing:
+    """A direction of decrease on the other side of a concave kink, or None."""
+
+    way: np.ndarray | None
+    promised: float
+    all_tried: bool
+    programmes: int
+
+
+def _other_sides(f: Hinge, theta: np.ndarray) -> _Crossing:
+    """Programmes on both sides of the concave kinks at the point, in all combinations."""
     _, _, v, _ = f.unpack(theta)
     z, q = f.parts(theta)
     scale = np.sqrt((f.x**2).sum(1) + 1)
     concave = (np.abs(z) <= _AT_KINK * scale[:, None]) & (f.y[:, None] * v > 0) & (q[:, None] > -_AT_KINK)
     places = np.argwhere(concave)
-    if len(places) > _BRANCHES:
-        return False
-    for sides in product((False, True), repeat=len(places)):
+    count = 0
+    for sides in product((False, True), repeat=min(len(places), _BRANCHES)):
         on = z > 0
-        for (i, j), side in zip(places, sides, strict=True):
+        for (i, j), side in zip(places, sides, strict=False):
             on[i, j] = side
-        # so small that no kink but those at the point is met; the sides' own inequalities are left out, which
-        # only asks for more than the one-sided derivative
-        if not _programme(f, theta, 1e-7, on)[1] <= _NO_DECREASE:
-            return False
-    return True
+        # The radius is so small that only kinks at the point are met. The sides' own inequalities are left out,
+        # which asks for more than the one-sided derivatives.
+        way, promised = _programme(f, theta, 1e-7, on)
+        count += 1
+        if not promised <= _NO_DECREASE and f.value(theta) - f.value(theta + way) > 0.1 * promised:
+            return _Crossing(way, promised, True, count)
+        if not promised <= _NO_DECREASE:  # promised, not kept: neither a decrease nor a certificate
+            return _Crossing(None, 0.0, False, count)
+    return _Crossing(None, 0.0, len(places) <= _BRANCHES, count)
 
 
 def _kinks(f: Hinge, theta: np.ndarray) -> tuple[int, int, float, float]:
