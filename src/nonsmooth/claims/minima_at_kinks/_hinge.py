@@ -111,38 +111,55 @@ def descend(f: Hinge, theta: np.ndarray, programmes: int = 200) -> End:
     return End(theta, f.value(theta), stationary, *_kinks(f, theta), programmes=count)
 
 
-def _programme(f: Hinge, theta: np.ndarray, radius: float, on: np.ndarray) -> tuple[np.ndarray, float]:
-    """The best direction of the model above in |d| <= radius, and the decrease that it promises."""
+def _programme(
+    f: Hinge, theta: np.ndarray, radius: float, on: np.ndarray, held: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """The best direction of the model above in |d| <= radius, and the decrease that it promises.
+
+    ``held`` (K, 2): samples and units at whose kinks the direction must stay on the side that ``on`` says.
+    """
     _, _, v, _ = f.unpack(theta)
     (n, d), m = f.x.shape, f.width
     z, q = f.parts(theta)
     reach = radius * (np.abs(f.x).sum(1) + 1)
     convex = (np.abs(z) <= reach[:, None]) & (f.y[:, None] * v < 0)
     i, j = np.nonzero(convex)
-    rows = np.arange(len(i))
     bend = np.where(on, 1.0, f.slope)
     a = np.where(z > 0, z, f.slope * z)
     fixed = np.where(convex, 0.0, bend) * v  # kinks that the programme carries move q through p instead
     outputs = np.hstack([(fixed[:, :, None] * f.x[:, None, :]).reshape(n, m * d), fixed, a, np.ones((n, 1))])
     # unknowns: d (P), xi_i >= max(0, q_i) and e_ij = p_ij - phi(z_ij)
-    carried = sparse.csr_matrix((-f.y[i] * v[j], (i, rows)), (n, len(i)))
+    carried = sparse.csr_matrix((-f.y[i] * v[j], (i, np.arange(len(i)))), (n, len(i)))
     hinge = sparse.hstack([-f.y[:, None] * outputs, -sparse.identity(n), carried])
-    moved = np.zeros((len(i), theta.size))  # dz_ij
-    for k, (sample, unit) in enumerate(zip(i, j, strict=True)):
-        moved[k, unit * d : (unit + 1) * d] = f.x[sample]
-        moved[k, m * d + unit] = 1
+    moved = _rates(f, i, j)
     empty, minus = sparse.csr_matrix((len(i), n)), -sparse.identity(len(i))
     below = sparse.hstack([f.slope * moved, empty, minus])
     above = sparse.hstack([moved, empty, minus])
+    rows_below = [hinge, below, above]
     bound = np.concatenate([-q, a[i, j] - f.slope * z[i, j], a[i, j] - z[i, j]])
+    if held is not None and len(held):
+        away = np.where(on[held[:, 0], held[:, 1]], -1.0, 1.0)
+        rates = away[:, None] * _rates(f, held[:, 0], held[:, 1])
+        rows_below.append(sparse.hstack([rates, sparse.csr_matrix((len(held), n + len(i)))]))
+        bound = np.concatenate([bound, np.zeros(len(held))])
     cost = np.concatenate([np.zeros(theta.size), np.full(n, 1 / n), np.zeros(len(i))])
     limits = [(-radius, radius)] * theta.size + [(0, None)] * n + [(None, None)] * len(i)
     solved = linprog(
-        cost, A_ub=sparse.vstack([hinge, below, above]).tocsc(), b_ub=bound, bounds=limits, method="highs-ds"
+        cost, A_ub=sparse.vstack(rows_below).tocsc(), b_ub=bound, bounds=limits, method="highs-ds"
     )
     if solved.x is None:  # HiGHS gave up: nothing promised, nothing certified
         return np.zeros(theta.size), np.nan
     return solved.x[: theta.size], float(np.maximum(q, 0).mean() - solved.fun)
+
+
+def _rates(f: Hinge, samples: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """dz_ij as rows over the unknowns d, (K, P)."""
+    d, m = f.x.shape[1], f.width
+    rows = np.zeros((len(samples), m * (d + 2) + 1))
+    for row, i, j in zip(rows, samples, units, strict=True):
+        row[j * d : (j + 1) * d] = f.x[i]
+        row[m * d + j] = 1
+    return rows
 
 
 @dataclass(frozen=True)
@@ -167,9 +184,8 @@ def _other_sides(f: Hinge, theta: np.ndarray) -> _Crossing:
         on = z > 0
         for (i, j), side in zip(places, sides, strict=False):
             on[i, j] = side
-        # The radius is so small that only kinks at the point are met. The sides' own inequalities are left out,
-        # which asks for more than the one-sided derivatives.
-        way, promised = _programme(f, theta, 1e-7, on)
+        # so small a radius that only kinks at the point are met
+        way, promised = _programme(f, theta, 1e-7, on, places)
         count += 1
         if not promised <= _NO_DECREASE and f.value(theta) - f.value(theta + way) > 0.1 * promised:
             return _Crossing(way, promised, True, count)
