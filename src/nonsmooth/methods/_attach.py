@@ -21,11 +21,13 @@ from torch import nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
+from nonsmooth.methods._kernels import Thresholds
 from nonsmooth.methods._metric import (
     Metric,
     check_metric,
     effective_step,
     next_gain,
+    rule_of,
     settled_gain,
 )
 from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_
@@ -63,6 +65,8 @@ class Attachment(Penalised):
         self._selection = selection
         self._factor = 1.0
         self._gains: dict[torch.Tensor, float] = {}
+        self._thresholds = Thresholds()
+        self._attached = True
         self._settle(optimizer)  # buffers from before have a past that is not known
         self._listen()
 
@@ -73,11 +77,13 @@ class Attachment(Penalised):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_handles"}
+        left = ("_handles", "_thresholds")
+        return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._listen()
+        self.__dict__.update(state, _handles=(), _thresholds=Thresholds())
+        if self._attached:
+            self._listen()
 
     @property
     def factor(self) -> float:
@@ -86,7 +92,7 @@ class Attachment(Penalised):
 
     @factor.setter
     def factor(self, value: float) -> None:
-        if not 0 <= value < float("inf"):
+        if not _is_factor(value):
             raise InputError(f"factor = {value} is not allowed; give a finite number >= 0")
         self._factor = float(value)
 
@@ -103,6 +109,7 @@ class Attachment(Penalised):
         """Stop acting on the optimiser, which goes on as it was; its checkpoints load as before."""
         for handle in self._handles:
             handle.remove()
+        self._attached = False
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs besides the optimiser's state, all plain numbers."""
@@ -137,7 +144,7 @@ class Attachment(Penalised):
         factor = self._factor
         if self._schedule is not None:
             wanted = self._schedule(self.steps)
-            if not 0 <= wanted < float("inf"):
+            if not _is_factor(wanted):
                 raise InputError(
                     f"the strength schedule gave {wanted} at step {self.steps}; "
                     "it must give finite numbers >= 0"
@@ -153,14 +160,14 @@ class Attachment(Penalised):
         return scaled
 
     def _settle(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take the momentum buffers that are there as settled."""
+        """Take the momentum buffers that are there as settled, and those that are not as still to come."""
+        self._gains.clear()
         for group in optimizer.param_groups:
             for p in group["params"]:
                 if p in self._penalties and optimizer.state.get(p, {}).get("momentum_buffer") is not None:
                     self._gains[p] = settled_gain(group)
 
     @_disable_dynamo  # a compiled optimizer.step calls this as it is: its loop is compiled already
-    @torch.no_grad()
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         # Gradient scaling tells a fused optimiser through this attribute to skip a step; so is this one.
         skipped = getattr(optimizer, "found_inf", None)
@@ -168,17 +175,20 @@ class Attachment(Penalised):
             if skipped.item():
                 return
             skipped = None
-        present, work = self._present(), []
+        present, rule, work = self._present(), rule_of(type(optimizer)), []
         for group in optimizer.param_groups:
+            momentum = group.get("momentum")
             for p in group["params"]:
                 entry = self._penalties.get(p)
                 if entry is None or p.grad is None:
                     continue
-                if group.get("momentum"):
+                if momentum:
                     self._gains[p] = next_gain(group, self._gains.get(p))
-                metric = self._metric(group, p)
+                    metric = self._metric(group, p)
+                else:
+                    metric = rule(group, optimizer.state.get(p, {}), p)
                 work.append((p, present(entry[1]), metric if skipped is None else metric.unless(skipped)))
-        proximal_steps_(work)
+        proximal_steps_(work, self._thresholds)
         self.steps += 1
 
 
@@ -191,8 +201,9 @@ def attach(
 ) -> Attachment:
     """Attach a penalty to an optimiser: from now on ``optimizer.step()`` ends with its proximal step.
 
-    Remove the penalty from the loss: it would be counted twice. Weights that have no gradient in a step are
-    left alone in it, as by the optimiser.
+    Remove the penalty from the loss: it would be counted twice. A parameter whose ``.grad`` is None in a step
+    is left alone in it, as by the optimiser; entries that a sparse gradient leaves out have gradient 0 and are
+    the penalty's.
 
     Args:
         optimizer: SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad or Adadelta of torch.optim with
@@ -211,7 +222,8 @@ def attach(
 
     Raises:
         InputError: an optimiser without a diagonal metric (with what to use instead), nothing to penalise,
-            parameters that are not the optimiser's, penalised already, complex or sparse.
+            parameters that are not the optimiser's, penalised already, complex, sparse or lazy, a penalty
+            that does not fit one's shape.
 
     >>> import torch, nonsmooth as ns
     >>> w = torch.nn.Parameter(torch.tensor([3.0, 0.2]))
@@ -226,7 +238,11 @@ def attach(
     """
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise InputError(f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer")
+    if schedule is not None and not callable(schedule):
+        raise InputError(f"schedule is a {type(schedule).__name__}; give a function of the step, or None")
     check_metric(optimizer)
+    _check_optimizer(optimizer)
+    _check_patterns(penalty)
     penalties: dict[torch.Tensor, tuple[str, Penalty]] = {}
     answers = []
     for choice in _choices(optimizer, params):
@@ -266,14 +282,48 @@ def _choices(optimizer: torch.optim.Optimizer, params: Parameters | None) -> Ite
             else Choice(name, p, False, "fewer than two axes: a bias or a scale")
             for name, p, _ in named_parameters(optimizer)
         ]
+    if not isinstance(params, Iterable):
+        raise InputError(
+            f"params is a {type(params).__name__}; give a model, tensors or (name, tensor) pairs"
+        )
     given = [params] if isinstance(params, torch.Tensor) else params
     pairs = [each if isinstance(each, tuple) else (f"parameter {k}", each) for k, each in enumerate(given)]
-    for name, parameter in pairs:
-        if not isinstance(parameter, torch.Tensor):
+    for pair in pairs:
+        if len(pair) != 2 or not isinstance(pair[0], str):
+            kinds = ", ".join(type(each).__name__ for each in pair)
+            raise InputError(f"params holds ({kinds}); give tensors or (name, tensor) pairs")
+        if not isinstance(pair[1], torch.Tensor):
             raise InputError(
-                f"{name!r} is a {type(parameter).__name__}; give tensors or (name, tensor) pairs"
+                f"{pair[0]!r} is a {type(pair[1]).__name__}; give tensors or (name, tensor) pairs"
             )
     return [Choice(name, p, True, "as given") for name, p in pairs]
+
+
+def _is_factor(value: Any) -> bool:
+    """Whether strengths can be multiplied by it: a finite number >= 0."""
+    try:
+        return bool(0 <= value < float("inf"))
+    except (TypeError, ValueError, RuntimeError):  # not a number, or several
+        return False
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    if isinstance(optimizer, Penalised):
+        raise InputError(
+            f"{type(optimizer).__name__} has a penalty of its own; give it penalty= instead of attaching one"
+        )
+    if any(nn.parameter.is_lazy(p) for group in optimizer.param_groups for p in group["params"]):
+        raise InputError("a parameter of a lazy module has no shape yet; run the model once, then attach")
+
+
+def _check_patterns(penalty: Any) -> None:
+    if isinstance(penalty, Mapping):
+        for pattern in penalty:
+            if not isinstance(pattern, str):
+                raise InputError(
+                    f"a pattern of the penalties is a {type(pattern).__name__}; give names as text, such as "
+                    "'conv*'"
+                )
 
 
 def _penalty_of(name: str, penalty: Penalty | Mapping[str, Penalty]) -> Penalty | None:
@@ -294,7 +344,15 @@ def _check_parameter(
         )
     if parameter in seen:
         raise InputError(f"{name!r} is given twice; give each tensor once")
-    penalty.value(parameter.detach())  # a group structure that does not fit the shape says so now
+    try:
+        penalty.value(parameter.detach())  # a group structure that does not fit the shape says so now
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:  # an array of strengths, one for each run
+        raise InputError(
+            f"the penalty of {name!r} does not fit its shape {tuple(parameter.shape)}: {error}; give it one "
+            "number as its strength"
+        ) from error
 
 
 def _check_members(optimizer: torch.optim.Optimizer, penalties: Mapping[torch.Tensor, Any]) -> None:

@@ -11,7 +11,7 @@ import itertools
 import struct
 from collections.abc import Sequence
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from nonsmooth.methods._team import run_in_team
 __all__ = [
     "Column",
     "Shrinkage",
+    "Thresholds",
     "addressable",
     "alike",
     "chosen",
@@ -158,7 +159,7 @@ def torch_fuses(x: Tensor, gradient: Tensor) -> bool:
     return not x.is_cpu or (_dense(x) and gradient.stride() == x.stride())
 
 
-def launch(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
+def launch(name: str, columns: Sequence[Column], numbers: list[tuple[float, ...]]) -> None:
     """Run one of the loops.
 
     Args:
@@ -168,34 +169,40 @@ def launch(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, 
     """
     kinds = [*map(_dtype, columns[0])]
     for dtype in {*kinds}:
-        chosen = [k for k, kind in enumerate(kinds) if kind is dtype]
-        every = len(chosen) == len(kinds)
-        _launch(
-            name,
-            _TYPES[dtype],
-            columns if every else [[column[k] for k in chosen] for column in columns],
-            numbers if every else [numbers[k] for k in chosen],
-        )
+        *own, rows = chosen([k for k, kind in enumerate(kinds) if kind is dtype], *columns, numbers)
+        _run(name, dtype, _table(own), rows)
     torch.autograd.graph.increment_version(columns[0])  # else autograd would not notice what happened
 
 
-def _launch(name: str, kind: Any, columns: Sequence[Column], numbers: Sequence[tuple[float, ...]]) -> None:
+class _Table(NamedTuple):
+    """Of some columns: all entries, columns, tensors in each; addresses and ends as they stand in a book."""
+
+    total: int
+    columns: int
+    tensors: int
+    packed: bytes
+
+
+def _table(columns: Sequence[Column]) -> _Table:
     ends = [*itertools.accumulate(map(Tensor.numel, columns[0]))]
-    total = ends[-1]
+    addresses: list[int] = []
+    for column in columns:
+        addresses += [0] * len(column) if column[0] is None else map(Tensor.data_ptr, column)
+    packed = struct.pack(f"{len(addresses) + len(ends)}q", *addresses, *ends)
+    return _Table(ends[-1], len(columns), len(ends), packed)
+
+
+def _run(name: str, dtype: torch.dtype, table: _Table, numbers: list[tuple[float, ...]]) -> None:
+    total, columns, tensors, packed = table
     if total == 0:
         return
-    addresses = [
-        address
-        for column in columns
-        for address in ([0] * len(column) if column[0] is None else map(Tensor.data_ptr, column))
-    ]
-    rows = numbers[:1] if all(row is numbers[0] for row in numbers) else numbers
+    rows = numbers[:1] if numbers.count(numbers[0]) == len(numbers) else numbers
     threads = 1 if total <= _ALONE else torch.get_num_threads()
     piece = min(_PIECE, -(-total // (2 * threads))) if threads > 1 else total
-    head = (0, total, piece, len(columns), len(ends), len(rows), len(rows[0]))
-    form = f"{len(head) + len(addresses) + len(ends)}q{len(rows) * len(rows[0])}d"
-    book = struct.pack(form, *head, *addresses, *ends, *itertools.chain.from_iterable(rows))
-    run_in_team(_member(name, kind), bytearray(book), threads)
+    head = struct.pack("7q", 0, total, piece, columns, tensors, len(rows), len(rows[0]))
+    shared = [*itertools.chain.from_iterable(rows)]
+    book = bytearray().join((head, packed, struct.pack(f"{len(shared)}d", *shared)))
+    run_in_team(_member(name, _TYPES[dtype]), book, threads)
 
 
 def count_up(steps: Column) -> list[float]:
@@ -255,6 +262,37 @@ def soft_thresholds_(work: Sequence[Shrinkage]) -> list[Shrinkage]:
             launch("threshold", chosen(some, x, moments), [_numbers(*work[k][1:]) for k in some])
     done = {*bare, *scaled}
     return [each for k, each in enumerate(work) if k not in done] if len(done) < len(work) else []
+
+
+class Thresholds:
+    """``soft_thresholds_`` on the same parameters step after step, which knows them again.
+
+    A parameter is known by being the same object, and it and its moment by where their entries lie, how many
+    they are and of which type. What else the loops ask of a tensor cannot change without one of these.
+    """
+
+    def __init__(self) -> None:
+        self._x: Column = []
+        self._traits: tuple[list[Any], ...] = ()
+        self._table = _Table(0, 0, 0, b"")
+
+    def __call__(self, work: Sequence[Shrinkage]) -> list[Shrinkage]:
+        """As ``soft_thresholds_``."""
+        x, metrics = [each[0] for each in work], [each[3] for each in work]
+        tensors = x + [metric[1] for metric in metrics if metric[1] is not None]
+        # Tensors without gaps in their natural order: an order of the axes would be one trait more.
+        if not (all(map(Tensor.is_contiguous, tensors)) and all(map(_at_hand, metrics))):
+            return soft_thresholds_(work)
+        traits = tuple([*map(trait, tensors)] for trait in (Tensor.data_ptr, _dtype, Tensor.numel))
+        if len(x) == len(self._x) and all(map(is_, x, self._x)) and traits == self._traits:
+            _run("threshold", traits[1][0], self._table, [_numbers(*each[1:]) for each in work])
+            torch.autograd.graph.increment_version(x)
+            return []
+        left = soft_thresholds_(work)
+        if not left and len(tensors) in (len(x), 2 * len(x)) and len({*traits[1]}) == 1:
+            self._x, self._traits = x, traits
+            self._table = _table([x, tensors[len(x) :] or [None] * len(x)])
+        return left
 
 
 def _at_hand(metric: Metric) -> bool:

@@ -38,6 +38,7 @@ __all__ = [
     "local",
     "next_gain",
     "register_metric",
+    "rule_of",
     "settled_gain",
 ]
 
@@ -122,14 +123,15 @@ def register_metric(kind: type) -> Callable[[Rule], Rule]:
 
     def keep(rule: Rule) -> Rule:
         _RULES[kind] = rule
-        _rule.cache_clear()
+        rule_of.cache_clear()
         return rule
 
     return keep
 
 
-@cache  # asked for every parameter at every step
-def _rule(own: type) -> Rule:
+@cache  # asked at every step
+def rule_of(own: type) -> Rule:
+    """The rule for an optimiser's class. Raises InputError, in words, if there is none."""
     names = [kind.__name__ for kind in own.__mro__]
     for kind, name in zip(own.__mro__, names, strict=True):
         if kind in _RULES:
@@ -144,10 +146,12 @@ def _rule(own: type) -> Rule:
 
 def check_metric(optimizer: torch.optim.Optimizer) -> None:
     """Raise InputError, in words, for an optimiser that has no diagonal metric or settings that break it."""
-    _rule(type(optimizer))
+    rule_of(type(optimizer))
     for group in optimizer.param_groups:
         if group.get("differentiable"):
             raise InputError("differentiable=True is not allowed; a penalty is applied outside autograd")
+        if isinstance(optimizer, torch.optim.Adadelta):
+            _refuse_decay(group)
         momentum = group.get("momentum", 0.0)
         if isinstance(momentum, float | int) and not 0 <= momentum < 1:
             raise InputError(
@@ -190,7 +194,7 @@ def effective_step(
     1.0
     """
     state = optimizer.state.get(parameter, {})  # indexing would leave an empty entry behind
-    return _rule(type(optimizer))(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
+    return rule_of(type(optimizer))(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
 
 
 def _number(value: Any) -> Number:
@@ -276,6 +280,14 @@ def _adagrad(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torc
     return Metric(rate, state["sum"], 1.0, group["eps"])
 
 
+def _refuse_decay(group: Mapping[str, Any]) -> None:
+    if group["weight_decay"] != 0:
+        raise InputError(
+            f"Adadelta with weight_decay = {group['weight_decay']} hides the gradient it used; put the ridge "
+            "term into ns.ElasticNet, with weight_decay = 0"
+        )
+
+
 @register_metric(torch.optim.Adadelta)
 def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
     # The state holds D' = rho D + (1 - rho) q (D + eps), q = g^2/(v + eps), with D from before the step: D is
@@ -286,10 +298,7 @@ def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: tor
         raise InputError(
             "Adadelta's step is found from its last gradient, which is gone; ask before zero_grad()"
         )
-    if group["weight_decay"] != 0:
-        raise InputError(
-            "Adadelta with weight_decay hides the gradient it used; put the ridge term into ns.ElasticNet"
-        )
+    _refuse_decay(group)
     ratio = (1 - rho) * gradient * gradient / (v + eps)
     before = ((state["acc_delta"] - ratio * eps) / (rho + ratio)).clamp_(min=0)
     return Metric(_number(group["lr"]), (v + eps) / (before + eps))

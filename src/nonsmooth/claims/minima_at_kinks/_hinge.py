@@ -6,8 +6,9 @@ harmonic there. By the maximum principle a local minimum inside a cell is a flat
 
 First order. Along d, o_i moves by sum_j [phi_j(z_ij + dz_ij) v_j + phi_j(z_ij) dv_j] + dc. Where -y_i v_j > 0 the
 kink of unit j is convex in q_i: a linear programme carries it by p_ij >= s (z_ij + dz_ij), p_ij >= z_ij + dz_ij.
-Where -y_i v_j < 0 it is concave: the programme keeps the side that it is on. If the programme finds no decrease
-within a trust region, and none on the other side of any concave kink at the point, then f'(x; d) >= 0 for all d.
+Where -y_i v_j < 0 it is concave: the programme keeps the side that it is on. Steps are the solutions of such
+programmes in a trust region. At the end one programme for each choice of sides of the concave kinks at the
+point gives the least f'(x; d) over |d| <= 1, exactly; if it is 0, the point is stationary.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from scipy.optimize import linprog
 __all__ = ["End", "Hinge", "descend"]
 
 _NO_DECREASE = 1e-12
+_STATIONARY = 1e-8  # of a one-sided derivative over |d| <= 1, in the maximum norm
 _AT_KINK = 1e-9
-_BRANCHES = 6  # concave kinks at a point whose sides are all tried: 2^6 programmes
+_BRANCHES = 6  # concave kinks at a point whose sides are all tried: at most 2^6 programmes
+_TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class End:
 
     Attributes:
         theta, value: the point and the loss.
-        stationary: the programmes find no direction of decrease: f'(x; d) >= 0 for all d.
+        stationary: f'(x; d) >= 0 for all d, by linear programmes; False also where too many would be needed.
         margins: samples at the hinge's own kink, q_i = 0.
         kinks: units at their kink for a sample whose loss is not off, with v_j != 0.
         gradient: norm of the gradient of one adjacent cell.
@@ -90,16 +93,19 @@ def descend(f: Hinge, theta: np.ndarray, programmes: int = 200) -> End:
     (0.0, True)
     """
     radius, value, count, stationary = 0.3, f.value(theta), 0, False
-    while count < programmes and radius > 1e-14:
-        way, promised = _programme(f, theta, radius, f.parts(theta)[0] > 0)
+    while count < programmes:
+        way, promised = _programme(f, theta, radius)
         count += 1
-        if promised <= _NO_DECREASE:
-            crossing = _other_sides(f, theta)
-            count += crossing.programmes
-            stationary = crossing.all_tried and crossing.way is None
-            if crossing.way is None:
+        if promised <= _NO_DECREASE or radius < 1e-10:
+            steepest = _steepest(f, theta)
+            count += steepest.programmes
+            stationary = steepest.way is None and steepest.all_tried
+            if steepest.way is None:
                 break
-            way, promised, radius = crossing.way, crossing.promised, 0.01
+            way, radius = steepest.way, 0.01
+            while f.value(theta + radius * way) >= value and radius > 1e-12:
+                radius /= 4
+            way, promised = radius * way, 0.0
         fallen = value - f.value(theta + way)
         if fallen > 0.1 * promised:
             theta = theta + way
@@ -111,45 +117,42 @@ def descend(f: Hinge, theta: np.ndarray, programmes: int = 200) -> End:
     return End(theta, f.value(theta), stationary, *_kinks(f, theta), programmes=count)
 
 
-def _programme(
-    f: Hinge, theta: np.ndarray, radius: float, on: np.ndarray, held: np.ndarray | None = None
-) -> tuple[np.ndarray, float]:
-    """The best direction of the model above in |d| <= radius, and the decrease that it promises.
-
-    ``held`` (K, 2): samples and units at whose kinks the direction must stay on the side that ``on`` says.
-    """
+def _programme(f: Hinge, theta: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
+    """The best direction of the model above in |d| <= radius, and the decrease that it promises."""
     _, _, v, _ = f.unpack(theta)
-    (n, d), m = f.x.shape, f.width
     z, q = f.parts(theta)
     reach = radius * (np.abs(f.x).sum(1) + 1)
     convex = (np.abs(z) <= reach[:, None]) & (f.y[:, None] * v < 0)
     i, j = np.nonzero(convex)
-    bend = np.where(on, 1.0, f.slope)
-    a = np.where(z > 0, z, f.slope * z)
-    fixed = np.where(convex, 0.0, bend) * v  # kinks that the programme carries move q through p instead
-    outputs = np.hstack([(fixed[:, :, None] * f.x[:, None, :]).reshape(n, m * d), fixed, a, np.ones((n, 1))])
-    # unknowns: d (P), xi_i >= max(0, q_i) and e_ij = p_ij - phi(z_ij)
+    bend = np.where(z > 0, 1.0, f.slope)
+    a = z * bend
+    # unknowns: d (P), xi_i >= max(0, q_i) and, for the convex kinks, e_ij = p_ij - phi(z_ij)
+    outputs = _outputs(f, theta, np.where(convex, 0.0, bend))
+    n = len(f.x)
     carried = sparse.csr_matrix((-f.y[i] * v[j], (i, np.arange(len(i)))), (n, len(i)))
     hinge = sparse.hstack([-f.y[:, None] * outputs, -sparse.identity(n), carried])
     moved = _rates(f, i, j)
     empty, minus = sparse.csr_matrix((len(i), n)), -sparse.identity(len(i))
     below = sparse.hstack([f.slope * moved, empty, minus])
     above = sparse.hstack([moved, empty, minus])
-    rows_below = [hinge, below, above]
     bound = np.concatenate([-q, a[i, j] - f.slope * z[i, j], a[i, j] - z[i, j]])
-    if held is not None and len(held):
-        away = np.where(on[held[:, 0], held[:, 1]], -1.0, 1.0)
-        rates = away[:, None] * _rates(f, held[:, 0], held[:, 1])
-        rows_below.append(sparse.hstack([rates, sparse.csr_matrix((len(held), n + len(i)))]))
-        bound = np.concatenate([bound, np.zeros(len(held))])
     cost = np.concatenate([np.zeros(theta.size), np.full(n, 1 / n), np.zeros(len(i))])
     limits = [(-radius, radius)] * theta.size + [(0, None)] * n + [(None, None)] * len(i)
-    solved = linprog(
-        cost, A_ub=sparse.vstack(rows_below).tocsc(), b_ub=bound, bounds=limits, method="highs-ds"
-    )
-    if solved.x is None:  # HiGHS gave up: nothing promised, nothing certified
-        return np.zeros(theta.size), np.nan
+    rows = sparse.vstack([hinge, below, above]).tocsc()
+    solved = linprog(cost, A_ub=rows, b_ub=bound, bounds=limits, method="highs-ds")
+    if solved.x is None:  # HiGHS gave up: nothing promised
+        return np.zeros(theta.size), 0.0
     return solved.x[: theta.size], float(np.maximum(q, 0).mean() - solved.fun)
+
+
+def _outputs(f: Hinge, theta: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """do_i / dd with these slopes of the units, (N, P); 0 for the units of which p_ij takes care."""
+    _, _, v, _ = f.unpack(theta)
+    (n, d), m = f.x.shape, f.width
+    z, _ = f.parts(theta)
+    of_units = bend * v
+    of_weights = (of_units[:, :, None] * f.x[:, None, :]).reshape(n, m * d)
+    return np.hstack([of_weights, of_units, np.where(z > 0, z, f.slope * z), np.ones((n, 1))])
 
 
 def _rates(f: Hinge, samples: np.ndarray, units: np.ndarray) -> np.ndarray:
@@ -163,40 +166,65 @@ def _rates(f: Hinge, samples: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Crossing:
-    """A direction of decrease on the other side of a concave kink, or None."""
+class _Steepest:
+    """A direction of decrease, or None; whether all sides of the concave kinks were tried."""
 
     way: np.ndarray | None
-    promised: float
     all_tried: bool
     programmes: int
 
 
-def _other_sides(f: Hinge, theta: np.ndarray) -> _Crossing:
-    """Programmes on both sides of the concave kinks at the point, in all combinations."""
+def _steepest(f: Hinge, theta: np.ndarray) -> _Steepest:
+    """The least f'(x; d) over |d| <= 1, one programme for each choice of sides of the concave kinks at x."""
     _, _, v, _ = f.unpack(theta)
     z, q = f.parts(theta)
-    scale = np.sqrt((f.x**2).sum(1) + 1)
-    concave = (np.abs(z) <= _AT_KINK * scale[:, None]) & (f.y[:, None] * v > 0) & (q[:, None] > -_AT_KINK)
-    places = np.argwhere(concave)
+    at = (np.abs(z) <= _AT_KINK * np.sqrt((f.x**2).sum(1) + 1)[:, None]) & (q[:, None] > -_AT_KINK) & (v != 0)
+    places = np.argwhere(at & (f.y[:, None] * v > 0))
     count = 0
     for sides in product((False, True), repeat=min(len(places), _BRANCHES)):
         on = z > 0
         for (i, j), side in zip(places, sides, strict=False):
             on[i, j] = side
-        # so small a radius that only kinks at the point are met
-        way, promised = _programme(f, theta, 1e-7, on, places)
+        way, least = _derivative(f, theta, on, at & (f.y[:, None] * v < 0), places)
         count += 1
-        if not promised <= _NO_DECREASE and f.value(theta) - f.value(theta + way) > 0.1 * promised:
-            return _Crossing(way, promised, True, count)
-        if not promised <= _NO_DECREASE:  # promised, not kept: neither a decrease nor a certificate
-            return _Crossing(None, 0.0, False, count)
-    return _Crossing(None, 0.0, len(places) <= _BRANCHES, count)
+        if least < -_STATIONARY:
+            return _Steepest(way, True, count)
+    return _Steepest(None, len(places) <= _BRANCHES, count)
+
+
+def _derivative(
+    f: Hinge, theta: np.ndarray, on: np.ndarray, convex: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Minimise f'(x; d) over |d| <= 1 where the ``held`` units (K, 2) stay on the side that ``on`` says."""
+    _, _, v, _ = f.unpack(theta)
+    _, q = f.parts(theta)
+    n = len(f.x)
+    i, j = np.nonzero(convex)
+    outputs = _outputs(f, theta, np.where(convex, 0.0, np.where(on, 1.0, f.slope)))
+    counted, tied = q > _AT_KINK, np.flatnonzero(np.abs(q) <= _AT_KINK)
+    weight = -f.y[i] * v[j]  # > 0: by how much p_ij moves q_i
+    # unknowns: d (P), xi_i >= max(0, dq_i) for tied samples, p_ij
+    cost = np.concatenate([-(f.y * counted) @ outputs, np.ones(len(tied)), weight * counted[i]]) / n
+    carried = sparse.csr_matrix((weight, (i, np.arange(len(i)))), (n, len(i))).tocsr()
+    hinge = sparse.hstack([-(f.y[:, None] * outputs)[tied], -sparse.identity(len(tied)), carried[tied]])
+    moved, empty = _rates(f, i, j), sparse.csr_matrix((len(i), len(tied)))
+    below = sparse.hstack([f.slope * moved, empty, -sparse.identity(len(i))])
+    above = sparse.hstack([moved, empty, -sparse.identity(len(i))])
+    away = np.where(on[held[:, 0], held[:, 1]], -1.0, 1.0)[:, None] * _rates(f, held[:, 0], held[:, 1])
+    stay = sparse.hstack([away, sparse.csr_matrix((len(held), len(tied) + len(i)))])
+    rows = sparse.vstack([hinge, below, above, stay]).tocsc()
+    limits = [(-1, 1)] * theta.size + [(0, None)] * len(tied) + [(None, None)] * len(i)
+    solved = linprog(
+        cost, A_ub=rows, b_ub=np.zeros(rows.shape[0]), bounds=limits, method="highs-ds", options=_TIGHT
+    )
+    if solved.x is None:  # HiGHS gave up: no certificate
+        return np.zeros(theta.size), -np.inf
+    return solved.x[: theta.size], float(solved.fun)
 
 
 def _kinks(f: Hinge, theta: np.ndarray) -> tuple[int, int, float, float]:
     """Samples and units at a kink that carries a slope; gradient and Hessian of one adjacent cell."""
-    W, _, v, _ = f.unpack(theta)
+    _, _, v, _ = f.unpack(theta)
     n = len(f.x)
     z, q = f.parts(theta)
     scale = np.sqrt((f.x**2).sum(1) + 1)
