@@ -199,6 +199,8 @@ def effective_step(
 
 def _number(value: Any) -> Number:
     """A float where the value is at hand; a tensor on an accelerator is left there, unread."""
+    if type(value) is float:  # the common case first: this is asked for every parameter at every step
+        return value
     return value.item() if isinstance(value, torch.Tensor) and value.is_cpu else value
 
 

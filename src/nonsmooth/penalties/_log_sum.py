@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nonsmooth.errors import InputError
-from nonsmooth.penalties._penalty import check_strength, column, largest, times
+from nonsmooth.penalties._penalty import check_strength, column, is_number, largest, times
 from nonsmooth.penalties._separable import Separable
 
 __all__ = ["LogSum"]
@@ -41,7 +41,7 @@ class LogSum(Separable):
 
     def __post_init__(self) -> None:
         check_strength("strength", self.strength)
-        if not 0 < self.epsilon < math.inf:
+        if not (is_number(self.epsilon) and 0 < self.epsilon < math.inf):
             raise InputError(f"epsilon = {self.epsilon} is not allowed; give a finite number > 0")
 
     def _size(self, xp: Any, a: Any) -> Any:

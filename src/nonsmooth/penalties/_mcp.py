@@ -42,7 +42,7 @@ class MCP(Separable):
 
     def __post_init__(self) -> None:
         check_strength("strength", self.strength)
-        if not 0 < self.gamma < math.inf:
+        if not (is_number(self.gamma) and 0 < self.gamma < math.inf):
             raise InputError(f"gamma = {self.gamma} is not allowed; give a finite number > 0, for instance 3")
 
     def _size(self, xp: Any, a: Any) -> Any:

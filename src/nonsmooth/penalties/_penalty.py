@@ -43,11 +43,14 @@ def is_number(value: Any) -> bool:
 
 def check_strength(name: str, strength: Any) -> None:
     """Raises InputError unless the strength, or each of an array of them, is finite and >= 0."""
-    low = strength.min() if getattr(strength, "ndim", 0) else strength
-    high = strength.max() if getattr(strength, "ndim", 0) else strength
-    if not (float(low) >= 0 and float(high) < float("inf")):
-        bad = low if not float(low) >= 0 else high
-        raise InputError(f"{name} = {float(bad):g} is not allowed; give a finite number >= 0")
+    several = getattr(strength, "ndim", 0)
+    try:
+        low, high = (float(f()) for f in (strength.min, strength.max)) if several else (float(strength),) * 2
+    except (TypeError, ValueError, RuntimeError) as error:  # no number, or an empty array
+        raise InputError(f"{name} = {strength!r} is not allowed; give a finite number >= 0") from error
+    if not (low >= 0 and high < float("inf")):
+        bad = low if not low >= 0 else high
+        raise InputError(f"{name} = {bad:g} is not allowed; give a finite number >= 0")
 
 
 def column(strength: Any) -> Any:
@@ -90,7 +93,12 @@ def quiet(xp: Any) -> AbstractContextManager[Any]:
 
 
 def wide(xp: Any, x: Any) -> Any:
-    """Half precision as float32: float16 squares of weights below 2^-12 are 0, bfloat16 sums stop growing."""
+    """Half precision as float32: float16 squares of weights below 2^-12 are 0, bfloat16 sums stop growing.
+
+    Raises InputError for integers, whose prox would be cut to integers, and complex numbers.
+    """
+    if not xp.isdtype(x.dtype, "real floating"):
+        raise InputError(f"entries of type {x.dtype} are not allowed; give real floating-point numbers")
     return xp.astype(x, xp.float32) if x.dtype.itemsize < 4 else x
 
 

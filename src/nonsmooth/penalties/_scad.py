@@ -42,7 +42,7 @@ class SCAD(Separable):
 
     def __post_init__(self) -> None:
         check_strength("strength", self.strength)
-        if not 1 < self.a < math.inf:
+        if not (is_number(self.a) and 1 < self.a < math.inf):
             raise InputError(f"a = {self.a} is not allowed; give a finite number > 1, for instance 3.7")
 
     def _size(self, xp: Any, a: Any) -> Any:

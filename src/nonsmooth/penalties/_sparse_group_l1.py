@@ -7,6 +7,7 @@ from typing import Any
 
 from nonsmooth.errors import InputError
 from nonsmooth.penalties._grouped import Grouped
+from nonsmooth.penalties._penalty import is_number
 
 __all__ = ["SparseGroupL1"]
 
@@ -42,7 +43,7 @@ class SparseGroupL1(Grouped):
     l1_ratio: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.l1_ratio <= 1:
+        if not (is_number(self.l1_ratio) and 0 <= self.l1_ratio <= 1):
             raise InputError(f"l1_ratio = {self.l1_ratio} is not allowed; give a number in [0, 1]")
         super().__post_init__()
 
