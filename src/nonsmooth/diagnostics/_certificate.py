@@ -99,7 +99,7 @@ def certificate(
     >>> found.distance, found.support, abs(found.gap) < 1e-15
     (0.0, 1, True)
     """
-    _check(model, loss_fn, max_batches, confidence)
+    _check(model, loss_fn, batches, max_batches, confidence)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module  # its hooks wait for a backward pass that never comes
     problem = composite(model, prox)
@@ -113,22 +113,27 @@ def certificate(
         max_batches=max_batches,
         watch=linear.watch if isinstance(linear, LinearProblem) else lambda batch: None,
     )
+    notes = (*problem.notes, *_notes(model, problem, mean))
+    if size is None and mean.batches > 1:
+        notes += _weighted(loss_fn)
     with torch.no_grad():
-        return _certify(model, problem, mean, _bound(linear, problem, mean, convex), confidence)
+        return _certify(problem, mean, _bound(linear, problem, mean, convex), confidence, notes)
 
 
-def _check(model: Any, loss_fn: Any, max_batches: Any, confidence: Any) -> None:
+def _check(model: Any, loss_fn: Any, batches: Any, max_batches: Any, confidence: Any) -> None:
     if not isinstance(model, nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
     reduction = getattr(loss_fn, "reduction", "mean")
     if not callable(loss_fn) or reduction not in ("mean", "batchmean"):
         what = f"has reduction={reduction!r}" if callable(loss_fn) else f"is a {type(loss_fn).__name__}"
         raise InputError(f"loss_fn {what}; give a function that returns the mean over the batch")
+    if not isinstance(batches, Iterable) and not hasattr(batches, "__getitem__"):
+        raise InputError(f"batches is a {type(batches).__name__}; give an iterable of batches")
     if max_batches is not None and not (isinstance(max_batches, int) and max_batches >= 1):
         raise InputError(
             f"max_batches = {max_batches} is not allowed; give a whole number >= 1, or None for all"
         )
-    if not 0 < confidence < 1:
+    if not (isinstance(confidence, float) and 0 < confidence < 1):
         raise InputError(f"confidence = {confidence} is not allowed; give a number between 0 and 1")
 
 
@@ -148,7 +153,7 @@ def _linear(
 def _bound(
     linear: LinearProblem | str, problem: Composite, mean: MeanGradient, convex: bool | None
 ) -> tuple[float, float] | str:
-    answer = linear if isinstance(linear, str) else linear.bound(problem.blocks)
+    answer = linear if isinstance(linear, str) else linear.bound(problem.blocks, mean.loss)
     if mean.partial and not isinstance(linear, str):
         answer = "only part of the data was used"
     if convex and isinstance(answer, str):
@@ -157,11 +162,11 @@ def _bound(
 
 
 def _certify(
-    model: nn.Module,
     problem: Composite,
     mean: MeanGradient,
     bound: tuple[float, float] | str,
     confidence: float,
+    notes: tuple[str, ...],
 ) -> Certificate:
     rows, decay, low, high = [], 0.0, 0.0, 0.0
     entries = sum(block.parameter.numel() for block in problem.blocks)
@@ -205,7 +210,7 @@ def _certify(
         kinks=mean.kinks[0],
         kinks_of=mean.kinks[1],
         rows=tuple(rows),
-        notes=(*problem.notes, *_notes(model, problem, mean)),
+        notes=notes,
     )
 
 
@@ -316,6 +321,19 @@ def _notes(model: nn.Module, problem: Composite, mean: MeanGradient) -> list[str
             "and 0 says stationary, which a minimum is, but a maximum or a saddle may be too."
         )
     return notes
+
+
+def _weighted(loss_fn: Any) -> tuple[str, ...]:
+    """What to say of a loss whose mean over a batch is a weighted one."""
+    ignores = getattr(loss_fn, "ignore_index", -1) >= 0
+    weighs = isinstance(loss_fn, nn.CrossEntropyLoss | nn.NLLLoss) and loss_fn.weight is not None
+    if not (ignores or weighs):
+        return ()
+    return (
+        f"{type(loss_fn).__name__} divides by the weights of a batch's samples, and the batches count by their "
+        "number of samples: their mean is that over the data only if all weigh alike. Give size=, a batch's "
+        "total weight, e.g. lambda batch: loss_fn.weight[batch[1]].sum().",
+    )
 
 
 def _depends_on_mode(module: nn.Module) -> bool:

@@ -29,6 +29,8 @@ _MOST_STEPS = 5_000_000
 _MOST_WEIGHTS = 1_000_000
 # Laws whose mean and share below the threshold differ by less than this are called the same.
 _SAME = 0.01
+# Of a start this many times smaller than a step, float64 keeps 10 digits.
+_FORGOTTEN = 1e6
 
 
 def floor(
@@ -106,22 +108,25 @@ def floor(
         "size": size,
         "lr": learning_rate(optimizer),
     }
-    plain = _plain(optimizer, strength) if dtype == "float64" and starts.below is not None else None
+    exact = dtype == "float64" and starts.below is not None
+    plain = _plain(optimizer, strength, starts.reach) if exact else None
     if plain is not None:
         return _closed(asked, *plain, starts)
     sampled = starts.fixed is None or count < starts.fixed
     return _simulated(asked, estimate(population, steps, threshold, sampled, progress))
 
 
-def _plain(optimizer: Any, strength: float) -> tuple[float, float] | None:
-    """(lr, weight decay) of plain SGD, whose law is known; None for any other optimiser."""
+def _plain(optimizer: Any, strength: float, reach: float) -> tuple[float, float] | None:
+    """(lr, weight decay) of plain SGD, whose law is known; None for any other optimiser, and for steps so far
+    beyond the starts that float64 forgets these: then weights do come back to exactly 0."""
     import torch
 
     group = optimizer.param_groups[0]
     if type(optimizer) is not torch.optim.SGD or group["momentum"] or group["maximize"]:
         return None
     lr, decay = float(group["lr"]), float(group["weight_decay"])
-    return (lr, decay) if 1e-300 < lr * strength < math.inf and 0 <= lr * decay < 1 else None
+    known = 1e-300 < lr * strength < _FORGOTTEN * reach and 0 <= lr * decay < 1
+    return (lr, decay) if known else None
 
 
 def _closed(asked: dict[str, Any], lr: float, decay: float, starts: StartLaw) -> Floor:

@@ -98,6 +98,8 @@ def _share_below(
 ) -> float:
     """P(|b_T| < threshold) over all pieces: on each, the starts on one side of where the line crosses."""
     assert starts.below is not None
+    if threshold == 0:
+        return 0.0
     low, high, rising = ends[:-1], ends[1:], slope > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         cross = (threshold - offset) / slope

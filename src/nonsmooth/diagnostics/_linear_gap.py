@@ -82,8 +82,13 @@ class LinearProblem:
         self._features.append(features.double().cpu().numpy())
         self._targets.append(y.double().cpu().numpy().reshape(-1, self.layer.out_features))
 
-    def bound(self, blocks: Sequence[Block]) -> tuple[float, float] | str:
-        """(objective, lower bound of its minimum) in float64, or why there is none."""
+    def bound(self, blocks: Sequence[Block], mean: float) -> tuple[float, float] | str:
+        """(objective, lower bound of its minimum) in float64, or why there is none.
+
+        Args:
+            blocks: all that is trained.
+            mean: the loss that the batches gave, which must be this problem's.
+        """
         if self.reason:
             return self.reason
         own = {id(block.parameter): block for block in blocks}
@@ -98,6 +103,10 @@ class LinearProblem:
         if parts[0].free:
             return "the weight has neither a penalty nor a ridge term"
         X, y = np.concatenate(self._features), np.concatenate(self._targets)
+        z = X @ parts[0].w.T + (parts[1].w if len(parts) > 1 else 0.0)
+        here, size = (self.loss.value(at, y) / self.loss.terms(z) for at in (z, 0 * z))
+        if abs(here - mean) > torch.finfo(weight.parameter.dtype).eps ** 0.5 * (abs(here) + abs(size)):
+            return f"the loss of the batches is {mean:.6g}, that of a linear model with these weights {here:.6g}"
         return _bound(self.loss, X, y, parts)
 
 
@@ -181,7 +190,7 @@ def _bound(loss: LinearLoss, X: np.ndarray, y: np.ndarray, parts: Sequence[_Part
 
 def recognise(model: nn.Module, loss_fn: Any) -> LinearProblem | str:
     """The linear problem that a model and a loss make, or why they make none that is known here."""
-    modules = list(model) if isinstance(model, nn.Sequential) else [model]
+    modules = list(model) if type(model) is nn.Sequential else [model]
     places = [k for k, module in enumerate(modules) if type(module) is nn.Linear]
     others = [type(m).__name__ for m in modules if type(m) not in (nn.Linear, nn.Flatten, nn.Identity)]
     if len(places) != 1 or others:
@@ -189,25 +198,33 @@ def recognise(model: nn.Module, loss_fn: Any) -> LinearProblem | str:
     loss = _loss(loss_fn)
     if loss is None:
         return (
-            "the loss is not a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch"
+            "the loss is not a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch, "
+            "without weights"
         )
+    if getattr(loss_fn, "ignore_index", -1) >= 0:  # a negative one is seen in the data
+        return f"samples of class {loss_fn.ignore_index} are left out"
     layer = modules[places[0]]
     assert isinstance(layer, nn.Linear)
     return LinearProblem(model, layer, nn.Sequential(*modules[: places[0]]), loss)
 
 
 def _loss(loss_fn: Any) -> LinearLoss | None:
+    """The loss, where it is torch's own: a subclass may be anything."""
     if getattr(loss_fn, "weight", None) is not None or getattr(loss_fn, "pos_weight", None) is not None:
         return None
-    if isinstance(loss_fn, nn.MSELoss) or loss_fn is functional.mse_loss:
+
+    def is_one(kind: type, function: Any) -> bool:
+        return type(loss_fn) is kind or loss_fn is function
+
+    if is_one(nn.MSELoss, functional.mse_loss):
         return Squared()
-    if isinstance(loss_fn, nn.HuberLoss) or loss_fn is functional.huber_loss:
+    if is_one(nn.HuberLoss, functional.huber_loss):
         return Huber(getattr(loss_fn, "delta", 1.0), 1.0)
-    if isinstance(loss_fn, nn.SmoothL1Loss) or loss_fn is functional.smooth_l1_loss:
+    if is_one(nn.SmoothL1Loss, functional.smooth_l1_loss):
         beta = getattr(loss_fn, "beta", 1.0)
         return Huber(beta, 1 / beta) if beta > 0 else None
-    if isinstance(loss_fn, nn.BCEWithLogitsLoss) or loss_fn is functional.binary_cross_entropy_with_logits:
+    if is_one(nn.BCEWithLogitsLoss, functional.binary_cross_entropy_with_logits):
         return Logistic()
-    if isinstance(loss_fn, nn.CrossEntropyLoss) or loss_fn is functional.cross_entropy:
+    if is_one(nn.CrossEntropyLoss, functional.cross_entropy):
         return CrossEntropy() if getattr(loss_fn, "label_smoothing", 0.0) == 0 else None
     return None

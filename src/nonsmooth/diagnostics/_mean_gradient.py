@@ -100,7 +100,8 @@ def mean_gradient(
 ) -> MeanGradient:
     """One pass; ``watch`` sees each batch. See the module's docstring."""
     means = [torch.zeros_like(wide(p)) for p in parameters]
-    spreads = None if max_batches is None else [torch.zeros_like(mean) for mean in means]
+    short = getattr(batches, "drop_last", False)  # then a full pass may leave samples out
+    spreads = None if max_batches is None and not short else [torch.zeros_like(mean) for mean in means]
     unused = [True] * len(means)
     loss, samples, used, partial = 0.0, 0.0, 0, False
     largest = [torch.zeros((), dtype=mean.dtype, device=mean.device) for mean in means]
@@ -132,7 +133,9 @@ def mean_gradient(
                     largest[k] = torch.maximum(largest[k], gradient.abs().max())
     if not used:
         raise InputError("there are no batches; give at least one (an iterator can be used once only)")
-    total = _total(batches, size, samples, partial)
+    total = _total(batches, size) if partial or short else samples
+    if short and not partial:
+        partial, total = (True, total) if total is not None and samples < total else (False, samples)
     errors = None
     if partial and spreads is not None and used > 1:
         left = 1.0 if total is None else max(0.0, 1 - samples / total)
@@ -151,14 +154,15 @@ def mean_gradient(
     )
 
 
-def _total(batches: Any, size: Callable[[Any], float], samples: float, partial: bool) -> float | None:
-    if not partial:
-        return samples
+def _total(batches: Any, size: Callable[[Any], float]) -> float | None:
+    """The size of all the data, None where it is not known."""
     if isinstance(batches, list | tuple):
         return float(sum(size(batch) for batch in batches))
+    if size is not length_of or getattr(batches, "batch_sampler", None) is None:
+        return None  # not a loader that makes batches of a data set's samples
     try:
-        return float(len(batches.dataset)) if size is length_of else None
-    except (AttributeError, TypeError):  # no data set, or one without a length
+        return float(len(batches.sampler))
+    except TypeError:  # without a length
         return None
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from nonsmooth.methods._kernels import Column
+from nonsmooth.methods._metric import local
 
 __all__ = ["adam", "run", "sgd"]
 
@@ -97,7 +98,7 @@ def run(name: str, columns: Sequence[Column], numbers: Sequence[tuple[float, ...
     """
     alike = defaultdict(list)
     for row, own in zip(zip(*columns, strict=True), numbers, strict=True):
-        tensors = [each for each in row if each is not None]
+        tensors = [local(each) for each in row if each is not None]  # sharded: each rank does its own part
         alike[own, tensors[0].device, tensors[0].dtype, len(tensors)].append(tensors)
     for (own, device, dtype, _), group in alike.items():
         precise = torch.float32 if dtype.itemsize < 4 else dtype

@@ -40,12 +40,18 @@ __all__ = [
     "register_metric",
     "rule_of",
     "settled_gain",
+    "whole",
 ]
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This rank's part of a sharded tensor; any other tensor itself."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[attr-defined]
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """All ranks' parts of a sharded tensor together; any other tensor itself."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # type: ignore[attr-defined]
 
 
 Number = Any  # a float, or a 0-d tensor where the value lives on an accelerator and must not be waited for

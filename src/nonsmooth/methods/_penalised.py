@@ -9,7 +9,7 @@ import torch
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import Shrinkage, Thresholds, soft_thresholds_
-from nonsmooth.methods._metric import Metric, local
+from nonsmooth.methods._metric import Metric, local, whole
 from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty, is_number
 
@@ -37,9 +37,12 @@ class Penalised:
         raise NotImplementedError
 
     def value(self) -> torch.Tensor:
-        """The penalty of all parameters together: a 0-d tensor, not differentiable, no part of the loss."""
+        """The penalty of all parameters together: a 0-d tensor, not differentiable, no part of the loss.
+
+        With sharded parameters it is that of all ranks, which must all ask.
+        """
         with torch.no_grad():
-            values = [penalty.value(p.detach()).sum().float() for _, p, penalty in self.terms]
+            values = [whole(penalty.value(p.detach()).sum()).float() for _, p, penalty in self.terms]
         return torch.stack(values).sum() if values else torch.zeros(())
 
     def metric_of(self, parameter: torch.Tensor) -> Metric:

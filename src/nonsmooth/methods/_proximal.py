@@ -18,7 +18,7 @@ from torch import Tensor
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, fitting_steps, launch
+from nonsmooth.methods._kernels import Column, chosen, fitting_steps, launch
 from nonsmooth.methods._metric import Metric, effective_step
 from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_, strengths
 from nonsmooth.penalties._penalty import Penalty
@@ -36,6 +36,16 @@ def check(option: str, words: str, value: Any, allowed: str, good: Callable[[flo
         value = value.item()
     if not (isinstance(value, Real) and math.isfinite(value) and good(float(value))):
         raise InputError(f"Invalid {words}: {value}; give {option} as a finite number {allowed}")
+
+
+def _same_shards(params: Column, gradients: Column) -> tuple[list[int], Column]:
+    """Which parameters lie on the ranks as their gradients do, all that are not sharded among them."""
+
+    def where(tensor: Tensor) -> Any:
+        return getattr(tensor, "placements", None)
+
+    fit = [k for k, (p, g) in enumerate(zip(params, gradients, strict=True)) if where(p) == where(g)]
+    return fit, *chosen(fit, gradients)
 
 
 def _plain(value: Any) -> bool:
@@ -189,7 +199,7 @@ class Proximal(Penalised, _Base):
         if group.get("amsgrad") or group.get("capturable"):
             return [], []
         if group["compile"]:
-            return list(range(len(params))), gradients
+            return _same_shards(params, gradients)
         if group["fused"] is False or group["foreach"]:
             return [], []
         return fitting_steps(params, gradients, *states)

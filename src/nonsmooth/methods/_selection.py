@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 __all__ = ["Choice", "Selection", "select_weights"]
 
@@ -45,10 +46,11 @@ class Selection:
 def select_weights(model: nn.Module) -> Selection:
     """The weights of a model that an L1 penalty is meant for.
 
-    The rule, in this order: a parameter that does not require a gradient is left out; a parameter of a norm
-    layer (batch, instance, layer, group norm, or a class whose name ends in "Norm") or of an embedding, or
-    tied to one, is left out; one with fewer than two axes (a bias, a scale) is left out; all others are
-    included. A parameter shared by several modules counts once, under its first name.
+    The rule, in this order: a parameter of a norm layer (batch, instance, layer, group norm, or a class whose
+    name ends in "Norm") or of an embedding, or tied to one, is left out; so is what a parametrised weight is
+    computed from (``torch.nn.utils.parametrizations``: a penalty on it is none on the weight); one that does
+    not require a gradient; one with fewer than two axes (a bias, a scale). All others are included. A
+    parameter shared by several modules counts once, under its first name.
 
     Args:
         model: any module.
@@ -80,6 +82,8 @@ def _choose(name: str, parameter: torch.Tensor, owners: list[nn.Module]) -> Choi
         if isinstance(owner, _EMBEDDINGS):
             tied = "tied to an embedding" if owner is not owners[0] or len(owners) > 1 else "an embedding"
             return Choice(name, parameter, False, f"{tied} ({kind})")
+        if isinstance(owner, parametrize.ParametrizationList):
+            return Choice(name, parameter, False, "a weight is computed from it (parametrised)")
     if not parameter.requires_grad:
         return Choice(name, parameter, False, "does not require a gradient")
     if parameter.ndim < 2:

@@ -6,7 +6,7 @@
     vgg16(), load_vgg16_weights(net, path)     VGG16, and its published ImageNet weights
     mlp((64, 32, 10), "smoothed-relu:0.01")    fully connected
     initialise(net, "matched", "gelu", seed)   a seeded start
-    activation(name), smoothness(name)         by name, ReLU's smoothed twins among them
+    activation(name), smoothness(name)         by name, ReLU's smoothed and GELU's kinked twins too
     compact(model, example)                    a smaller model with the same outputs: zero filters removed
 
 Names are imported when first used: they need torch.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nonsmooth.networks._compact import compact
     from nonsmooth.networks._compaction import Compaction, LayerChange
     from nonsmooth.networks._initialise import initialise
+    from nonsmooth.networks._kinked_gelu import KinkedGELU
     from nonsmooth.networks._mlp import mlp
     from nonsmooth.networks._moments import second_moment, slope_moment
     from nonsmooth.networks._smoothed_relu import AnalyticReLU, SmoothedReLU
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "AnalyticReLU": "_smoothed_relu",
     "Compaction": "_compaction",
+    "KinkedGELU": "_kinked_gelu",
     "LayerChange": "_compaction",
     "SmoothedReLU": "_smoothed_relu",
     "activation": "_activations",
@@ -50,6 +52,7 @@ _NAMES = {
 __all__ = [
     "AnalyticReLU",
     "Compaction",
+    "KinkedGELU",
     "LayerChange",
     "SmoothedReLU",
     "activation",

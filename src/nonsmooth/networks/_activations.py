@@ -8,6 +8,7 @@ from collections.abc import Callable
 from torch import nn
 
 from nonsmooth.errors import InputError
+from nonsmooth.networks._kinked_gelu import KinkedGELU
 from nonsmooth.networks._smoothed_relu import AnalyticReLU, SmoothedReLU
 
 __all__ = ["activation", "smoothness"]
@@ -25,9 +26,11 @@ _PLAIN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "tanh": (nn.Tanh, "analytic"),
     "identity": (nn.Identity, "analytic"),
 }
-_JOINED: dict[str, tuple[Callable[[float], nn.Module], str]] = {
-    "smoothed-relu": (SmoothedReLU, "C1,1"),
-    "analytic-relu": (AnalyticReLU, "analytic"),
+# With a number D in the name: the width of the join or the spacing of the knots, and its range.
+_WITH_WIDTH: dict[str, tuple[Callable[[float], nn.Module], str, str]] = {
+    "smoothed-relu": (SmoothedReLU, "C1,1", "1e-12 to 1e12"),
+    "analytic-relu": (AnalyticReLU, "analytic", "1e-12 to 1e12"),
+    "kinked-gelu": (KinkedGELU, "Lipschitz", "1e-3 to 1e3"),
 }
 
 
@@ -37,7 +40,8 @@ def activation(name: str) -> nn.Module:
     Args:
         name: "relu", "leaky-relu" (slope 0.01), "gelu", "silu", "elu" (alpha 1), "softplus", "tanh",
             "identity", "smoothed-relu:D" (:class:`SmoothedReLU`) or "analytic-relu:D"
-            (:class:`AnalyticReLU`), where D is the width of the join, from 1e-12 to 1e12 in the units of the
+            (:class:`AnalyticReLU`), where D is the width of the join, from 1e-12 to 1e12, or "kinked-gelu:D"
+            (:class:`KinkedGELU`), where D is the spacing of its knots, from 1e-3 to 1e3; in the units of the
             input.
 
     Raises:
@@ -48,7 +52,7 @@ def activation(name: str) -> nn.Module:
     SmoothedReLU(width=0.01)
     """
     kind, width = _parse(name)
-    return _PLAIN[kind][0]() if width is None else _JOINED[kind][0](width)
+    return _PLAIN[kind][0]() if width is None else _WITH_WIDTH[kind][0](width)
 
 
 def smoothness(name: str) -> str:
@@ -66,25 +70,25 @@ def smoothness(name: str) -> str:
     ('Lipschitz', 'C1,1', 'analytic')
     """
     kind, width = _parse(name)
-    return _PLAIN[kind][1] if width is None else _JOINED[kind][1]
+    return _PLAIN[kind][1] if width is None else _WITH_WIDTH[kind][1]
 
 
 def _parse(name: str) -> tuple[str, float | None]:
-    """The kind and the width of the join, None where it has none."""
+    """The kind and the number D, None where it has none."""
     kind, colon, text = name.partition(":") if isinstance(name, str) else ("", "", "")
     if kind in _PLAIN and not colon:
         return kind, None
-    if kind in _JOINED:
+    if kind in _WITH_WIDTH:
         try:
             width = float(text)
-            _JOINED[kind][0](width)  # checks the range
+            _WITH_WIDTH[kind][0](width)  # checks the range
         except (ValueError, InputError):
             raise InputError(
-                f"activation = {name!r} has no width D that can be used; "
-                f"write {kind}:D with a number D from 1e-12 to 1e12, for instance {kind}:0.01"
+                f"activation = {name!r} has no width D that can be used; write {kind}:D with a number D "
+                f"from {_WITH_WIDTH[kind][2]}, for instance {kind}:0.01"
             ) from None
         return kind, width
-    known = [*_PLAIN, *(f"{joined}:D" for joined in _JOINED)]
+    known = [*_PLAIN, *(f"{each}:D" for each in _WITH_WIDTH)]
     near = difflib.get_close_matches(str(name).lower(), known, 1, 0.5)
     raise InputError(
         f"activation = {name!r} is not known; "

@@ -87,8 +87,7 @@ def compact(model: nn.Module, example: Any, *, time: bool = False) -> tuple[nn.M
     while sum(_shrink(new, link, ledger) for link in found):  # every link has its turn in each round
         pass
     new.zero_grad(set_to_none=True)
-    actual = _outputs(new, args)
-    pairs = [(a.double(), b.double()) for a, b in zip(expected, actual, strict=True) if a.numel()]
+    pairs = _compared(new, args, expected)
     return new, Compaction(
         layers=ledger.changes(),
         parameters_before=sum(p.numel() for p in model.parameters()),
@@ -306,6 +305,28 @@ def _outputs(model: nn.Module, args: tuple[Any, ...]) -> list[torch.Tensor]:
             f"{_first_line(error)}; give an input as the model takes it, with its batch axis"
         ) from error
     return [leaf for leaf in pytree.tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
+
+
+def _compared(
+    new: nn.Module, args: tuple[Any, ...], expected: Sequence[torch.Tensor]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Outputs of both models in float64; raises InputError where they differ by more than rounding may."""
+    try:
+        actual = [leaf for leaf in pytree.tree_leaves(new(*_copies(args))) if isinstance(leaf, torch.Tensor)]
+        pairs = [(a.double(), b.double()) for a, b in zip(expected, actual, strict=True) if a.numel()]
+        apart = ""
+        for (a, b), each in zip(pairs, (e for e in expected if e.numel()), strict=True):
+            eps = torch.finfo(each.dtype if each.is_floating_point() else torch.float32).eps
+            if float((a - b).abs().max()) > eps**0.5 * float(a.abs().max()):
+                apart = f"outputs differ by {float((a - b).abs().max()):.2g}"
+    except Exception as error:  # the user's code, which may raise anything
+        apart = _first_line(error)
+    if apart:
+        raise InputError(
+            f"the smaller model does not give the same ({apart}): its forward uses a layer's weight or size "
+            "besides calling the layer; give compact the part of the model without that"
+        )
+    return pairs
 
 
 def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:

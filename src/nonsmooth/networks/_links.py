@@ -104,6 +104,9 @@ def links(graph: fx.Graph, model: nn.Module) -> tuple[list[Link], dict[str, str]
         id(model.get_submodule(str(node.target))) for node in graph.nodes if node.op == "call_module"
     )
     holders = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
+    for node in graph.nodes:
+        if node.op == "get_attr":  # a tensor that is used besides its module's own call
+            holders[id(_attribute(model, str(node.target)))] += 1
     found, reasons = [], {}
     for node in graph.nodes:
         if node.op == "call_module" and isinstance(_module(model, node), LAYERS):
@@ -265,7 +268,7 @@ def _check_editable(name: str, module: Any, calls: Mapping[int, int], holders: M
     if calls[id(module)] > 1:
         raise _BarrierError(f"{name} is used {calls[id(module)]} times")
     if any(holders[id(p)] > 1 for p in module.parameters(recurse=False)):
-        raise _BarrierError(f"{name} shares a parameter with another layer")
+        raise _BarrierError(f"{name} shares a parameter with another layer or operation")
     if parametrize.is_parametrized(module):
         raise _BarrierError(
             f"{name} is parametrised; call torch.nn.utils.parametrize.remove_parametrizations first"
@@ -280,6 +283,12 @@ def _check_editable(name: str, module: Any, calls: Mapping[int, int], holders: M
 
 def _module(model: nn.Module, node: fx.Node) -> Any:
     return model.get_submodule(str(node.target))
+
+
+def _attribute(model: nn.Module, path: str) -> Any:
+    """A tensor by its path; None for what is not the model's, such as a constant of the trace."""
+    home, _, name = path.rpartition(".")
+    return getattr(model.get_submodule(home), name, None)
 
 
 def _called(node: fx.Node) -> str:

@@ -11,12 +11,14 @@ proportion, so that joins of any width are resolved.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import torch
 
 from nonsmooth.networks._activations import activation
+from nonsmooth.networks._kinked_gelu import KinkedGELU
 from nonsmooth.networks._smoothed_relu import AnalyticReLU, SmoothedReLU
 
 __all__ = ["second_moment", "slope_moment"]
@@ -66,7 +68,9 @@ def slope_moment(name: str) -> float:
 @cache
 def _moments(name: str) -> tuple[float, float]:
     module = activation(name)
-    points, weights = _quadrature(module.width if isinstance(module, SmoothedReLU | AnalyticReLU) else _END)
+    width = module.width if isinstance(module, SmoothedReLU | AnalyticReLU) else _END
+    knots = module.knots.tolist() if isinstance(module, KinkedGELU) else ()
+    points, weights = _quadrature(width, knots)
     z = torch.from_numpy(points).requires_grad_()
     with torch.enable_grad():  # the caller may have turned it off
         value = module(z)
@@ -75,12 +79,13 @@ def _moments(name: str) -> tuple[float, float]:
     return first, second
 
 
-def _quadrature(width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights for integrals against the normal density, for kinks at 0 and at +-width/2."""
+def _quadrature(width: float, knots: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights for integrals against the normal density, for kinks at 0, at +-width/2 and at knots."""
     halvings = max(6, int(np.ceil(np.log2(_END / width))) + 6)
     ends = {0.0, *(_END * 2.0**-k for k in range(halvings + 1))}
     if width / 2 < _END:
         ends.add(width / 2)
+    ends |= {knot for knot in knots if 0 < knot < _END}
     edges = np.array(sorted({-e for e in ends} | ends))
     nodes, parts = np.polynomial.legendre.leggauss(_NODES)
     half = np.diff(edges)[:, None] / 2

@@ -24,7 +24,7 @@ from nonsmooth.claims.deep_l1._protocols import (
 from nonsmooth.diagnostics import floor
 from nonsmooth.runs import RunSpec
 
-__all__ = ["predicted", "printed", "walk", "with_noise"]
+__all__ = ["RATIOS", "predicted", "printed", "walk", "with_noise"]
 
 _LAST = 64  # steps that a walk's figures are averages over
 RATIOS = (0.0, 1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -134,5 +134,7 @@ def with_noise(spec: RunSpec) -> list[Row]:
         for ratio in RATIOS:
             generator = torch.Generator().manual_seed(int(spec.rng("noise", seed).integers(2**62)))
             found = walk(name, starts, [(LARGE, spec["steps"])], ratio, generator)
-            rows.append({"experiment": "noise", "optimiser": name, "ratio": ratio, "steps": spec["steps"], **found})
+            rows.append(
+                {"experiment": "noise", "optimiser": name, "ratio": ratio, "steps": spec["steps"], **found}
+            )
     return rows

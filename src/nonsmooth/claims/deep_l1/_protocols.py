@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 __all__ = [
+    "ATTACHED",
     "CLEAN",
     "LARGE",
     "LISTING",
@@ -23,6 +24,7 @@ __all__ = [
     "SWITCHES",
     "TEXT",
     "THRESHOLD",
+    "TWINS",
     "WIDE",
     "Protocol",
     "Size",
@@ -90,6 +92,14 @@ SWITCHES = {
 }
 
 
+ATTACHED = replace(CLEAN, name="attached", penalty="attached")
+# Only λ1 = 2, where the effect is.
+TWINS = {
+    name: replace(CLEAN, name=name, order=(LARGE,), penalty=f"rounded:{width:g}")
+    for name, width in (("narrow", NARROW), ("wide", WIDE))
+}
+
+
 @dataclass(frozen=True)
 class Size:
     """The scale of a tier.
@@ -100,9 +110,10 @@ class Size:
         batch: images a step.
         count, test_count: images; None for all. Steps an epoch: count / batch, rounded up.
         epochs_small, epochs_large: at λ1 = 0.002 and at 2.
+        epochs_twin: of the rounded penalties, at 2.
         pretrained: epochs of the stand-in's training.
         seeds: of the listing and of the clean protocol.
-        weights: of the free populations.
+        free_weights: in the free populations.
         noise_steps: of the free populations with noise.
     """
 
@@ -113,16 +124,17 @@ class Size:
     test_count: int | None
     epochs_small: int
     epochs_large: int
+    epochs_twin: int
     pretrained: int
     seeds: int
-    weights: int
+    free_weights: int
     noise_steps: int
 
 
 SIZES = {
-    "quick": Size(1 / 32, 8, 14, 1372, 256, 4, 1, 6, 1, 2000, 1500),
-    "laptop": Size(1 / 16, 16, 14, 1372, 512, 200, 20, 30, 3, 10_000, 10_000),
-    "paper": Size(1.0, 32, 512, None, None, 200, 200, 30, 3, 10_000, 19_600),
+    "quick": Size(1 / 32, 8, 14, 1372, 256, 8, 2, 8, 6, 1, 2000, 1500),
+    "laptop": Size(1 / 16, 16, 14, 1372, 512, 200, 20, 40, 30, 3, 10_000, 10_000),
+    "paper": Size(1.0, 32, 512, None, None, 200, 200, 200, 30, 3, 10_000, 19_600),
 }
 
 

@@ -1,0 +1,61 @@
+"""The rows of the runs, picked: by protocol, optimiser and strength, one a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nonsmooth.claims._claim import Row
+from nonsmooth.claims.deep_l1._protocols import LARGE, SMALL, norm_of_constants
+
+__all__ = ["both", "by_seed", "legs", "of_experiment", "undecided_because"]
+
+# Fewer weights than this that have reached 0 by the penalty alone: the run is too short to be judged.
+_ARRIVED = 0.95
+
+
+def of_experiment(rows: Sequence[Row], experiment: str) -> list[Row]:
+    return [r for r in rows if r["experiment"] == experiment]
+
+
+def legs(rows: Sequence[Row], protocol: str, optimiser: str, strength: float) -> list[Row]:
+    """The rows of one cell, by seed."""
+    mine = [
+        r
+        for r in of_experiment(rows, "leg")
+        if (r["protocol"], r["optimiser"], r["strength"]) == (protocol, optimiser, strength)
+    ]
+    return sorted(mine, key=lambda r: r["seed"])
+
+
+def by_seed(rows: Sequence[Row], protocol: str, optimiser: str, strength: float) -> dict[int, Row]:
+    return {r["seed"]: r for r in legs(rows, protocol, optimiser, strength)}
+
+
+def both(rows: Sequence[Row], protocol: str, optimiser: str) -> list[tuple[Row, Row]]:
+    """(row at λ1 = 2, row at 0.002) of each seed that has both."""
+    large, small = (by_seed(rows, protocol, optimiser, strength) for strength in (LARGE, SMALL))
+    return [(large[seed], small[seed]) for seed in sorted(set(large) & set(small))]
+
+
+def undecided_because(pairs: Sequence[tuple[Row, Row]], norms: bool) -> str:
+    """Why runs cannot decide what the paper says of VGG16; empty if they can.
+
+    Too few steps to bring the weights to 0; and, for norms, so few weights that what the data keep alive
+    at 0.002 may outweigh the floor of all others at 2.
+    """
+    for _, small in pairs:
+        arrived = small["free"]["arrived"]
+        if arrived < _ARRIVED:
+            return (
+                f"after {small['steps']:,} steps at λ1 = 0.002 the penalty alone has brought "
+                f"{100 * arrived:.3g} % of the weights to 0 (the rule needs 95 %)"
+            )
+    for large, small in pairs if norms else ():
+        floor = large["free"]["mean"] * large["size_penalised"]
+        most = norm_of_constants(small["classes"], SMALL)
+        if floor < most:
+            return (
+                f"with {large['size']:,} weights the floor at λ1 = 2 is {floor:.4g}, less than the {most:.4g} that "
+                "a network which still fits the data may have at 0.002"
+            )
+    return ""
