@@ -13,6 +13,7 @@ import nonsmooth as ns
 from nonsmooth.methods import _kernels
 from nonsmooth.methods._kernels import (
     Shrinkage,
+    Thresholds,
     addressable,
     alike,
     count_up,
@@ -146,6 +147,64 @@ def test_an_entry_depends_on_nothing_but_itself(dtype, threads, monkeypatch) -> 
     work = [Shrinkage(p, 1.0, 0.1, Metric(0.05, m, 1.1, 1e-8)) for p, m in zip(pieces, moments, strict=True)]
     assert soft_thresholds_(work) == []
     assert torch.equal(torch.cat(pieces), whole)
+
+
+CHANGES = {
+    "none": lambda work, k: work[k],
+    "strength": lambda work, k: work[k]._replace(l1=0.3),
+    "entries elsewhere": lambda work, k: _with_data(work[k], work[k].parameter.detach().clone()),
+    "moment elsewhere": lambda work, k: _with_moment(work[k], torch.rand_like),
+    "another type": lambda work, k: _with_moment(
+        _with_data(work[k], work[k].parameter.detach().double()), lambda p: torch.rand_like(p)
+    ),
+    "another order": lambda work, k: _with_data(work[k], work[k].parameter.detach().t()),
+    "no moment": lambda work, k: _with_moment(work[k], lambda p: None),
+    "another parameter": lambda work, k: work[k]._replace(parameter=nn.Parameter(torch.randn(6, 5))),
+    "half precision": lambda work, k: _with_moment(
+        _with_data(work[k], work[k].parameter.detach().bfloat16()), lambda p: torch.rand_like(p)
+    ),
+    "a step elsewhere": lambda work, k: _with_number(work[k], torch.tensor(0.1, device="meta")),
+}
+
+
+def _with_data(each: Shrinkage, data: torch.Tensor) -> Shrinkage:
+    each.parameter.data = data
+    return each
+
+
+def _with_moment(each: Shrinkage, make) -> Shrinkage:
+    return each._replace(metric=each.metric._replace(moment=make(each.parameter.detach())))
+
+
+def _with_number(each: Shrinkage, number: torch.Tensor) -> Shrinkage:
+    return each._replace(metric=each.metric._replace(numerator=number))
+
+
+def _places(work, some) -> list[int]:
+    return [k for k, each in enumerate(work) if any(each is one for one in some)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("count", [1, 7])
+def test_parameters_known_again_have_changed_or_not(count: int, change: str) -> None:
+    """Whatever changes between two steps, they are those of an operation that remembers nothing."""
+    torch.manual_seed(0)
+    ours = [nn.Parameter(torch.randn(6, 5)) for _ in range(count)]
+    moments = [torch.rand(6, 5) for _ in ours]
+    work = [Shrinkage(p, 0.1, 0.2, Metric(0.5, m, 1.1, 1e-8)) for p, m in zip(ours, moments, strict=True)]
+    again = Thresholds()
+    for _ in range(2):
+        assert again(work) == []
+    for k in {0, count - 1}:
+        work[k] = CHANGES[change](work, k)
+    for _ in range(3):
+        copies = [each._replace(parameter=each.parameter.detach().clone()) for each in work]
+        versions = [each.parameter._version for each in work]
+        left = _places(work, again(work))
+        assert left == _places(copies, soft_thresholds_(copies))
+        for k, (each, copy) in enumerate(zip(work, copies, strict=True)):
+            assert torch.equal(each.parameter, copy.parameter)
+            assert (each.parameter._version > versions[k]) == (k not in left)
 
 
 def test_many_at_once_with_their_own_strengths_and_types() -> None:

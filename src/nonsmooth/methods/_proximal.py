@@ -45,7 +45,7 @@ def _same_shards(params: Column, gradients: Column) -> tuple[list[int], Column]:
         return getattr(tensor, "placements", None)
 
     fit = [k for k, (p, g) in enumerate(zip(params, gradients, strict=True)) if where(p) == where(g)]
-    return fit, *chosen(fit, gradients)
+    return fit, chosen(fit, gradients)[0]
 
 
 def _plain(value: Any) -> bool:

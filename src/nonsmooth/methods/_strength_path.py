@@ -9,7 +9,7 @@ error of the best one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -73,7 +73,7 @@ def strength_path(
     prox: Attachment,
     fit: Callable[[], object],
     *,
-    factors: Sequence[float] | None = None,
+    factors: Iterable[float] | None = None,
     points: int = 20,
     ratio: float = 1e-3,
     score: Score | None = None,
@@ -108,17 +108,16 @@ def strength_path(
     ...         optimizer.step()
     >>> (0.5 * (w - target) ** 2).sum().backward()
     >>> path = strength_path(prox, fit, points=3, ratio=0.25)
-    >>> [(round(point.factor, 6), point.nonzeros) for point in path.points]
+    >>> [(round(point.factor, 4), point.nonzeros) for point in path.points]
     [(3.0, 0), (1.5, 1), (0.75, 2)]
     """
+    if not isinstance(prox, Attachment):
+        raise InputError(f"prox is a {type(prox).__name__}; give what ns.attach returned")
     before, prox.factor = prox.factor, 1.0
     found = []
     try:
-        if factors is None:
-            factors = _geometric(_largest_useful(prox), points, ratio)
-        if not factors or any(b >= a for a, b in pairwise(factors)) or factors[-1] < 0:
-            raise InputError(f"factors = {list(factors)} are not allowed; give decreasing numbers >= 0")
-        for factor in factors:
+        path = _geometric(prox, points, ratio) if factors is None else _decreasing(factors)
+        for factor in path:
             prox.factor = factor
             fit()
             found.append(_point(prox, factor, score))
@@ -127,11 +126,23 @@ def strength_path(
     return StrengthPath(tuple(found))
 
 
-def _geometric(largest: float, points: int, ratio: float) -> list[float]:
-    if points < 1 or not 0 < ratio < 1:
+def _decreasing(factors: Iterable[float]) -> list[float]:
+    try:
+        path = [float(factor) for factor in factors]
+    except (TypeError, ValueError):
+        path = []
+    if not path or not all(a > b for a, b in pairwise(path)) or not path[-1] >= 0:
+        raise InputError(f"factors = {factors} are not allowed; give decreasing numbers >= 0")
+    return path
+
+
+def _geometric(prox: Attachment, points: int, ratio: float) -> list[float]:
+    if not isinstance(points, int) or points < 1 or not 0 < ratio < 1:
         raise InputError(
-            f"points = {points}, ratio = {ratio} are not allowed; give points >= 1 and a ratio in (0, 1)"
+            f"points = {points}, ratio = {ratio} are not allowed; give a whole number of points >= 1 and a "
+            "ratio in (0, 1)"
         )
+    largest = _largest_useful(prox)
     return [largest * ratio ** (k / max(points - 1, 1)) for k in range(points)]
 
 
@@ -167,7 +178,8 @@ def _largest_useful(prox: Attachment) -> float:
             raise InputError("every strength makes 0 stationary here; give factors= yourself")
         middle = (low + high) / 2
         low, high = (low, middle) if all_zero(middle) else (middle, high)
-    return high
+    # Beyond what the proximal step rounds by: just there it may leave a little.
+    return high * (1 + 4 * max(torch.finfo(term.parameter.dtype).eps for term in terms))
 
 
 def _point(prox: Attachment, factor: float, score: Score | None) -> PathPoint:

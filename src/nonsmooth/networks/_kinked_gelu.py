@@ -32,7 +32,8 @@ class KinkedGELU(nn.Module):
 
     The knots are k D for |k| <= K, the least K with K D >= 5. The function is GELU at all but the last two,
     where it is 0 and K D: continuous, piecewise linear, with 2 K + 1 kinks. It differs from GELU by D^2/10 at
-    most (D <= 1) and is exactly ReLU from D = 5 on. At a knot the gradient is the slope on its right.
+    most (D <= 1) and is exactly ReLU from D = 5 on. At a knot the gradient is the slope on its right
+    (where rounding moves the knot, on one of its sides).
 
     Args:
         spacing: D, from 1e-3 to 1e3, in the units of the input.

@@ -80,7 +80,7 @@ def _moments(name: str) -> tuple[float, float]:
 
 
 def _quadrature(width: float, knots: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights for integrals against the normal density, for kinks at 0, at +-width/2 and at knots."""
+    """Points and weights for integrals against the normal density, kinks at 0, +-width/2 and the knots."""
     halvings = max(6, int(np.ceil(np.log2(_END / width))) + 6)
     ends = {0.0, *(_END * 2.0**-k for k in range(halvings + 1))}
     if width / 2 < _END:

@@ -1,10 +1,11 @@
 """Figure 3, Table 2 and the listing of Appendix C: VGG16 under an L1 term in the loss, by three optimisers.
 
-With 138 million weights the penalty outweighs the cross-entropy a thousandfold, so nearly all weights move by the
-optimiser's step on strength * sign(w) alone. What that ends in is known (``nonsmooth.floor``): plain SGD hops by
-α λ1, so that at λ1 = 2 a share 1e-5 / 0.006 = 0.17 % lies below 1e-5 and at 0.002 all do; Adam's steps do not
-depend on λ1; RMSProp rests at exact zeros until a data gradient, however small, throws it off. The listing's own
-choices act on top, above all the one optimiser object that carries Adam's moments from λ1 = 2 into 0.002.
+With 138 million weights the penalty outweighs the cross-entropy a thousandfold, so nearly all weights move by
+the optimiser's step on strength * sign(w) alone. What that ends in is known (``nonsmooth.floor``): plain SGD
+hops by α λ1, so that at λ1 = 2 a share 1e-5 / 0.006 = 0.17 % lies below 1e-5 and at 0.002 all do; Adam's
+steps do not depend on λ1; RMSProp rests at exact zeros until a data gradient, however small, throws it off.
+The listing's own choices act on top, above all the one optimiser object that carries Adam's moments from λ1 =
+2 into 0.002.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _SEEDS = "holds if in every seed of both protocols, differs if in none, else hol
 _LONG = "at least 95 % of the weights, by ns.floor from the same start and steps, have reached 0 at 0.002"
 _NORM_RULE = (
     "Listing and clean protocol, each seed: the last iterate's L1 norm at λ1 = 2 exceeds that at 0.002; "
-    f"{_SEEDS}. Judged only where {_LONG}, and the floor at 2 (ns.floor) exceeds the largest norm that a network "
-    "better than a constant can have at 0.002: below that size the printed order cannot be expected of any "
-    "optimiser that fits the data."
+    f"{_SEEDS}. Judged only where {_LONG}, and the floor at 2 (ns.floor) exceeds the largest norm that a "
+    "network better than a constant can have at 0.002: below that size the printed order cannot be expected "
+    "of any optimiser that fits the data."
 )
 _SHARE_RULE = (
     "Listing and clean protocol, each seed: the share of parameters below 1e-5 is smaller at λ1 = 2 than at "
@@ -45,8 +46,8 @@ _SHARE_RULE = (
 )
 _SECOND = "“for SGD and Adam, larger values of λ1 result in a larger L1 norm at convergence”"
 _NOTE = (
-    "“We note for Adam and SGD that increasing the L1 norm can lead to a reduction in the percentage of prunable "
-    "parameters”"
+    "“We note for Adam and SGD that increasing the L1 norm can lead to a reduction in the percentage of "
+    "prunable parameters”"
 )
 
 
@@ -54,12 +55,12 @@ class DeepL1(Claim):
     id = "deep-l1"
     where = "Section 4, Figure 3; Appendix C, Table 2 and listing"
     statement = (
-        "VGG16, pre-trained on ImageNet, fine-tuned on CIFAR-10 with L1-penalised cross-entropy, α = 0.003, 200 "
-        "epochs of 98 steps, SGD, RMSProp and Adam: “1) The L1 norms at convergence differ substantially across the "
-        "three optimizer variants, and 2) for SGD and Adam, larger values of λ1 result in a larger L1 norm at "
-        "convergence.” “a larger λ1 does not necessarily correspond to more prunable parameters (Table 2): with λ1 "
-        "= 2, less than 0.2% of the parameters at convergence with vanilla NDGM have absolute value less than "
-        "10−5, but with λ1 = 0.002, 99.98% do.”"
+        "VGG16, pre-trained on ImageNet, fine-tuned on CIFAR-10 with L1-penalised cross-entropy, α = 0.003, "
+        "200 epochs of 98 steps, SGD, RMSProp and Adam: “1) The L1 norms at convergence differ substantially "
+        "across the three optimizer variants, and 2) for SGD and Adam, larger values of λ1 result in a "
+        "larger L1 norm at convergence.” “a larger λ1 does not necessarily correspond to more prunable "
+        "parameters (Table 2): with λ1 = 2, less than 0.2% of the parameters at convergence with vanilla "
+        "NDGM have absolute value less than 10−5, but with λ1 = 0.002, 99.98% do.”"
     )
     reported: ClassVar[Mapping[str, str]] = {
         **{f"{name}, λ1 = {strength:g}": f"{value} %" for (name, strength), value in PRINTED.items()},
@@ -71,20 +72,21 @@ class DeepL1(Claim):
         Setting(
             "images",
             "digits",
-            "CIFAR-10 is printed; scikit-learn's digits are at hand everywhere, --data-dir PATH gives CIFAR-10",
+            "CIFAR-10 is printed; scikit-learn's digits are at hand everywhere, --data-dir PATH gives "
+            "CIFAR-10",
         ),
         Setting("device", "cpu", "where the networks are trained; tier paper is made for cuda"),
         Setting(
             "weights",
             STAND_IN,
-            "torchvision's file of ImageNet weights (tier paper); the stand-in is VGG16 pre-trained here on the "
-            "same images without penalty",
+            "torchvision's file of ImageNet weights (tier paper); the stand-in is VGG16 pre-trained here on "
+            "the same images without penalty",
         ),
         Setting(
             "spread",
             0.01,
-            "standard deviation of the weights that the prediction for the printed size starts from: torchvision's "
-            "law for the fully connected layers, nine tenths of the weights",
+            "standard deviation of the weights that the prediction for the printed size starts from: "
+            "torchvision's law for the fully connected layers, nine tenths of the weights",
             low=1e-3,
             high=0.05,
         ),
@@ -93,8 +95,9 @@ class DeepL1(Claim):
         Part(
             "norms-differ",
             "“The L1 norms at convergence differ substantially across the three optimizer variants”.",
-            "Largest over smallest L1 norm of the three last iterates at least 2, at λ1 = 0.002 and at 2, in the "
-            f"listing and in the clean protocol: {_SEEDS}. Judged only where {_LONG}, for each optimiser.",
+            "Largest over smallest L1 norm of the three last iterates at least 2, at λ1 = 0.002 and at 2, in "
+            f"the listing and in the clean protocol: {_SEEDS}. Judged only where {_LONG}, for each "
+            "optimiser.",
             least_n=3,
             comparisons=4,
         ),
@@ -111,8 +114,8 @@ class DeepL1(Claim):
             _NORM_RULE,
             least_n=3,
             comparisons=2,
-            repair="“... for SGD”. Adam's steps do not depend on λ1: free weights end with the same norm at both, "
-            "unless the second run starts from the first one's moments, as the listing's does.",
+            repair="“... for SGD”. Adam's steps do not depend on λ1: free weights end with the same norm at "
+            "both, unless the second run starts from the first one's moments, as the listing's does.",
         ),
         Part(
             "fewer-prunable-SGD",
@@ -134,9 +137,9 @@ class DeepL1(Claim):
         Part(
             "table-2",
             "The six shares of Table 2.",
-            "Only the listing on the ImageNet weights at the printed width and 19,600 steps a run is held to the "
-            "digits: a share agrees if it lies in the range of the seeds, widened by a tenth of it. Six agree: "
-            "holds; some: holds in part; none: differs.",
+            "Only the listing on the ImageNet weights at the printed width and 19,600 steps a run is held to "
+            "the digits: a share agrees if it lies in the range of the seeds, widened by a tenth of it. Six "
+            "agree: holds; some: holds in part; none: differs.",
             least_n=3,
             comparisons=6,
             where="Appendix C, Table 2",
@@ -145,38 +148,40 @@ class DeepL1(Claim):
             "cause-more-complex",
             "“the relationship between L1 regularization and prunable parameters may be more complex than "
             "previously understood”.",
-            "A run is explained by weights without data gradient (ns.floor: same optimiser, step, strength, number "
-            "of steps, start, and state where it is carried over) if the shares below 1e-5 of its penalised "
-            "weights agree within half a percentage point or a quarter. Not supported if at least 90 % of the "
-            "runs of listing and clean protocol are explained; supported if at most half are; else undecided, with "
-            "the cells.",
+            "A run is explained by weights without data gradient (ns.floor: same optimiser, step, strength, "
+            "number of steps, start, and state where it is carried over) if the shares below 1e-5 of its "
+            "penalised weights agree within half a percentage point or a quarter. Not supported if at least "
+            "90 % of the runs of listing and clean protocol are explained; supported if at most half are; "
+            "else undecided, with the cells. Only runs in which at least 95 % of the free weights reach 0 "
+            "count.",
             least_n=6,
             twin="the penalty alone, no network and no data",
-            repair="For SGD the share follows from α λ1 alone, for Adam it does not depend on λ1; for RMSProp "
-            "it depends on data gradients that are far smaller than the penalty's.",
+            repair="For SGD the share follows from α λ1 alone, for Adam it does not depend on λ1; for "
+            "RMSProp it depends on data gradients that are far smaller than the penalty's.",
         ),
         Part(
             "cause-L1",
-            "“important questions about the efficacy and generalizability of L1 regularization for network pruning "
-            "across different optimization algorithms and regularization strengths”.",
-            "Present if the clean runs with the penalty in the loss leave fewer than 5 % of the penalised weights "
-            "below 1e-5 at λ1 = 2, for SGD and Adam. Then not supported if the attached penalty (same optimiser, "
-            "step, strength, start) makes at least 99 % exact zeros at 2 and ends with no larger norm there than at "
-            "0.002, for all three optimisers; supported if it prunes in none; else undecided.",
+            "“important questions about the efficacy and generalizability of L1 regularization for network "
+            "pruning across different optimization algorithms and regularization strengths”.",
+            "Present if the clean runs with the penalty in the loss leave fewer than 5 % of the penalised "
+            "weights below 1e-5 at λ1 = 2, for SGD and Adam. Then not supported if the attached penalty "
+            "(same optimiser, step, strength, start) makes at least 99 % exact zeros at 2 and ends with no "
+            "larger norm there than at 0.002, for all three optimisers; supported if it prunes in none; else "
+            "undecided.",
             least_n=3,
-            twin="the same penalty attached to the same optimisers (nonsmooth.attach): its proximal step in the "
-            "optimiser's metric",
+            twin="the same penalty attached to the same optimisers (nonsmooth.attach): its proximal step in "
+            "the optimiser's metric",
             repair="“... of L1 regularization by adding the penalty to the loss of a subgradient method”.",
         ),
         Part(
             "cause-kink",
-            "“These findings highlight the importance of incorporating the non-differentiability of regularizers "
-            "like the L1 norm when analyzing the behavior of NDGM variants” (Section 4); “non-differentiability "
-            "fundamentally alters neural network training dynamics” (Section 6).",
-            "At λ1 = 2, clean protocol, SGD and Adam. Present if the kinked penalty leaves fewer than 5 % of the "
-            "penalised weights below 1e-5. Then not supported if rounded over 1e-5 (C1,1, α far above 2/L) it "
-            "leaves fewer than 5 % as well and rounded over 0.03 (α below 2/L) more than 90 %; supported if both "
-            "rounded penalties leave more than 90 %; else undecided.",
+            "“These findings highlight the importance of incorporating the non-differentiability of "
+            "regularizers like the L1 norm when analyzing the behavior of NDGM variants” (Section 4); "
+            "“non-differentiability fundamentally alters neural network training dynamics” (Section 6).",
+            "At λ1 = 2, clean protocol, SGD and Adam. Present if the kinked penalty leaves fewer than 5 % of "
+            "the penalised weights below 1e-5. Then not supported if rounded over 1e-5 (C1,1, α far above "
+            "2/L) it leaves fewer than 5 % as well and rounded over 0.03 (α below 2/L) more than 90 %; "
+            "supported if both rounded penalties leave more than 90 %; else undecided.",
             least_n=2,
             twin="|w| rounded over 1e-5 and over 0.03, same network, data, optimiser and step",
             repair="A step that is long against the curvature over which the penalty turns; a kink is the "
@@ -185,36 +190,37 @@ class DeepL1(Claim):
     )
     notes = (
         "Repairs of the listing, the fewest with which it runs: `criterion` is never defined (taken as "
-        "nn.CrossEntropyLoss(), the mean over a batch); the assignment `loss_curves[name], ... = {},{},{},{}` is "
-        "broken over lines; typographic quotes. Its values are kept: the head of 1000 classes for labels 0 to 9, "
-        "batches of 512 in the data's order, λ1 = 2 before 0.002.",
-        "The network stays in train mode, in which the constructor returns it: dropout is on in validation, and the "
-        "validation loss is random. It is a sum of means over batches, divided by the number of images: about "
-        "1/128 of the loss.",
+        "nn.CrossEntropyLoss(), the mean over a batch); the assignment `loss_curves[name], ... = "
+        "{},{},{},{}` is broken over lines; typographic quotes. Its values are kept: the head of 1000 "
+        "classes for labels 0 to 9, batches of 512 in the data's order, λ1 = 2 before 0.002.",
+        "The network stays in train mode, in which the constructor returns it: dropout is on in validation, "
+        "and the validation loss is random. It is a sum of means over batches, divided by the number of "
+        "images: about 1/128 of the loss.",
         "One optimiser object a name serves both strengths; load_state_dict resets the weights, not the "
-        "optimiser. So Adam's second moment enters the run at 0.002 at 4, a million times its own size there, and "
-        "needs 14,000 of the 19,600 steps to forget that: until then its steps are as short as 3e-6. RMSProp "
-        "forgets within 1,400 steps; SGD has nothing to carry.",
-        "The penalty is on all parameters, biases too. The norm that is drawn is the one before the last step of "
-        "an epoch; the training loss that is recorded contains the penalty.",
-        "Where the data gradient is a fair share of λ1, ns.floor is void. At 0.002 a narrow network can keep a part "
-        "alive that fits the data, of L1 norm up to some 1,200; at the printed size that is a small share of the "
-        "floor for Adam and three times it for SGD, whose floor at 0.002 is 415. Each row says how many weights "
-        "feel less than a hundredth of the penalty.",
-        "Scaled at tiers quick and laptop: width 1/32 and 1/16, images of 8 and at most 16 pixels, batches of 14 "
-        "(98 steps an epoch, as printed). Laptop keeps the 19,600 steps at 0.002 and takes 1,960 at 2, where all "
-        "weights have long arrived; quick takes 784 and 196 and therefore decides little. The paper's seed is 42; "
-        "seeds here are 0, 1, 2. The switches, the attached penalty and the twins are run for seed 0.",
-        "The stand-in: He's start (head a tenth), AdamW, step 5e-4, decay 0.5, cross-entropy, dropout off, 30 epochs "
-        "(quick: 6), on the images that are then used. Heads of 10 classes are drawn anew.",
+        "optimiser. So Adam's second moment enters the run at 0.002 at 4, a million times its own size "
+        "there, and needs 14,000 of the 19,600 steps to forget that: until then its steps are as short as "
+        "3e-6. RMSProp forgets within 1,400 steps; SGD has nothing to carry.",
+        "The penalty is on all parameters, biases too. The norm that is drawn is the one before the last "
+        "step of an epoch; the training loss that is recorded contains the penalty.",
+        "Where the data gradient is a fair share of λ1, ns.floor is void. At 0.002 a narrow network can keep "
+        "a part alive that fits the data, of L1 norm up to some 1,200; at the printed size that is a small "
+        "share of the floor for Adam and three times it for SGD, whose floor at 0.002 is 415. Each row says "
+        "how many weights feel less than a hundredth of the penalty.",
+        "Scaled at tiers quick and laptop: width 1/32 and 1/16, images of 8 and at most 16 pixels, batches "
+        "of 14 (98 steps an epoch, as printed). Laptop keeps the 19,600 steps at 0.002 and takes 1,960 at 2, "
+        "where all weights have long arrived; quick takes 784 and 196 and therefore decides little. The "
+        "paper's seed is 42; seeds here are 0, 1, 2. The switches, the attached penalty and the twins are "
+        "run for seed 0.",
+        "The stand-in: He's start (head a tenth), AdamW, step 5e-4, decay 0.5, cross-entropy, dropout off, "
+        "30 epochs (quick: 6), on the images that are then used. Heads of 10 classes are drawn anew.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
         size = SIZES[tier]
         if settings["weights"] != STAND_IN and size.width != 1:
             raise InputError(
-                f"weights = {settings['weights']!r} need VGG16 at width 1; use tier paper, or leave weights at "
-                f"{STAND_IN!r}"
+                f"weights = {settings['weights']!r} need VGG16 at width 1; use tier paper, or leave weights "
+                f"at {STAND_IN!r}"
             )
         base = {**asdict(size), **{name: settings[name] for name in ("images", "device", "weights")}}
         for name in ("seeds", "noise_steps", "epochs_twin"):

@@ -1,4 +1,5 @@
-"""What is run: one optimiser through both strengths, by the listing, cleanly, attached, or on a rounded |w|."""
+"""What is run: one optimiser through both strengths, by the listing, cleanly, attached, or on a rounded
+|w|."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.deep_l1._free import predicted
@@ -66,7 +67,8 @@ def chain(spec: RunSpec) -> list[Row]:
             "seed": seed,
             "steps": steps,
             "width": spec["width"],
-            "images": data.name,
+            "images": spec["images"],
+            "shape": list(data.train.shape),
             "weights": spec["weights"],
             "classes": protocol.classes,
             "start_norm": float(starts.double().abs().sum()),
@@ -123,16 +125,18 @@ def _acting(
 def rounded(
     optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], strength: float, width: float
 ) -> Any:
-    """Add the gradient of strength * h(w) to each step's, h(w) = w^2 / (2 width) for |w| <= width, else |w| - width / 2.
+    """Add the gradient of strength * h(w) to each step's, where h is |w| rounded over a width.
 
-    Its slope is clip(w / width, -1, 1): the penalty is C1,1 with constant strength / width, and a gradient step
-    alpha is below 2 over that if alpha * strength < 2 * width.
+    h(w) = w^2 / (2 width) for |w| <= width, else |w| - width / 2. Its slope is clip(w / width, -1, 1): the
+    penalty is C1,1 with constant strength / width, and a gradient step alpha is below 2 over that if alpha *
+    strength < 2 * width.
     """
 
     def add(*_: Any) -> None:
         with torch.no_grad():
             for p in parameters:
-                p.grad.add_((p / width).clamp_(-1, 1), alpha=strength)
+                slope = (p / width).clamp_(-1, 1).mul_(strength)
+                p.grad = slope if p.grad is None else p.grad.add_(slope)
 
     return optimizer.register_step_pre_hook(add)
 
@@ -153,7 +157,8 @@ def _course(result: Training) -> Row:
 
 @torch.no_grad()
 def _sizes(model: nn.Module, penalised: Sequence[Tensor]) -> Row:
-    """L1 norm, and shares below 1e-5 and at 0: of all parameters, as the listing has it, and of those penalised."""
+    """L1 norm, and shares below 1e-5 and at 0: of all parameters, as the listing has it, and of those
+    penalised."""
     rows = {}
     for suffix, some in (("", list(model.parameters())), ("_penalised", penalised)):
         flat = torch.cat([p.reshape(-1) for p in some]).abs()
@@ -167,11 +172,12 @@ def _sizes(model: nn.Module, penalised: Sequence[Tensor]) -> Row:
 
 
 def _data_gradient(model: nn.Module, data: Resident, penalised: Sequence[Tensor], strength: float) -> Row:
-    """How many penalised weights the data do not pull at all, and less than a hundredth of the penalty's pull."""
+    """How many penalised weights the data do not pull at all, and less than a hundredth of the penalty's
+    pull."""
     model.eval()
     totals = [torch.zeros_like(p) for p in penalised]
     for x, labels in zip(data.train.split(512), data.train_labels.split(512), strict=True):
-        loss = F.cross_entropy(model(x), labels, reduction="sum") / len(data.train)
+        loss = functional.cross_entropy(model(x), labels, reduction="sum") / len(data.train)
         for total, part in zip(totals, torch.autograd.grad(loss, list(penalised)), strict=True):
             total += part
     model.train()
@@ -185,33 +191,36 @@ def _data_gradient(model: nn.Module, data: Resident, penalised: Sequence[Tensor]
 
 @torch.no_grad()
 def _validation(model: nn.Module, data: Resident, seed: int) -> Row:
-    """The test loss an image, dropout off and on, and what the listing prints: with dropout, over a wrong divisor."""
+    """The test loss an image, dropout off and on, and what the listing prints: with dropout, over a wrong
+    divisor."""
     x, labels = data.test.split(_LISTING_BATCH), data.test_labels.split(_LISTING_BATCH)
-    sums = {}
     devices = [data.device] if data.device.type == "cuda" else []
+    means, right = {}, {}
     for name in ("off", "on"):
         model.train(name == "on")
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             outputs = [model(some) for some in x]
-        means = [float(F.cross_entropy(o, y)) for o, y in zip(outputs, labels, strict=True)]
-        sums[name] = sum(mean * len(y) for mean, y in zip(means, labels, strict=True))
-        if name == "on":
-            listed = sum(means)
-        else:
-            right = sum(int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True))
+        pairs = list(zip(outputs, labels, strict=True))
+        means[name] = [float(functional.cross_entropy(o, y)) for o, y in pairs]
+        right[name] = sum(int((o.argmax(1) == y).sum()) for o, y in pairs)
     model.train()
     n = len(data.test)
+    weighted = {
+        name: sum(mean * len(y) for mean, y in zip(each, labels, strict=True)) / n
+        for name, each in means.items()
+    }
     return {
-        "test_loss": sums["off"] / n,
-        "test_loss_dropout": sums["on"] / n,
-        "test_loss_listed": listed / n,
-        "test_accuracy": right / n,
+        "test_loss": weighted["off"],
+        "test_loss_dropout": weighted["on"],
+        "test_loss_listed": sum(means["on"]) / n,
+        "test_accuracy": right["off"] / n,
     }
 
 
 def _one_step_on(model: nn.Module, optimizer: torch.optim.Optimizer, data: Resident, recipe: Recipe) -> float:
-    """The penalised norm one step later, on copies: the listing records the one before an epoch's last step."""
+    """The penalised norm one step later, on copies: the listing records the one before an epoch's last
+    step."""
     twin, other = copy.deepcopy((model, optimizer))
     first = Resident(
         data.train[: recipe.batch], data.train_labels[: recipe.batch], data.test[:0], data.test_labels[:0]

@@ -1,4 +1,5 @@
-"""Figure 3 with the clean and the attached runs beside it, Table 2 as dots, the listing's choices, and noise."""
+"""Figure 3 with the clean and the attached runs beside it, Table 2 as dots, the listing's choices, and
+noise."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nonsmooth.claims._claim import Row
+from nonsmooth.claims.deep_l1._judgement import shown
 from nonsmooth.claims.deep_l1._protocols import LARGE, OPTIMISERS, PRINTED, SMALL
 from nonsmooth.claims.deep_l1._rows import by_seed, legs, of_experiment
 from nonsmooth.findings import COLOURS, Drawing, canvas
@@ -44,10 +46,10 @@ def figure_3(rows: Sequence[Row]) -> Drawing:
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
     row = next(iter(of_experiment(rows, "leg")), None)
-    where = f"VGG16 at width {row['width']:.3g} on {row['images']}" if row else "No runs"
+    where = f"VGG16 at width {row['width']:.3g} on {shown(row)}" if row else "No runs"
     caption = (
-        f"Figure 3: {where}. Solid: the listing; dashed: the clean protocol (biases not penalised, 10 classes); "
-        "dotted: the penalty attached (0 drawn at 0.01). All seeds."
+        f"Figure 3: {where}. Solid: the listing; dashed: the clean protocol (biases not penalised, 10 "
+        "classes); dotted: the penalty attached (0 drawn at 0.01). All seeds."
     )
     return Drawing("figure-3", caption, figure)
 
@@ -96,9 +98,9 @@ def table_2(rows: Sequence[Row]) -> Drawing:
     )
     ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=3)
     caption = (
-        "Shares of parameters below 1e-5: printed for VGG16 with ImageNet weights, measured here, and predicted "
-        "without network or data (ns.floor; with the state that the listing carries over). All seeds; 0 is drawn "
-        "at the left edge."
+        "Shares of parameters below 1e-5: printed for VGG16 with ImageNet weights, measured here, and "
+        "predicted without network or data (ns.floor; with the state that the listing carries over). All "
+        "seeds; 0 is drawn at the left edge."
     )
     return Drawing("table-2", caption, figure)
 
@@ -152,10 +154,8 @@ def switches(rows: Sequence[Row]) -> Drawing:
         ax.set(xscale="log", xlabel="times the listing's", title=title)
         ax.set_yticks(range(len(_CHANGES)), list(_CHANGES.values()))
     runs = [r for name in OPTIMISERS for s in (SMALL, LARGE) for r in legs(rows, "listing", name, s)]
-    for y, (name, over) in enumerate(
-        (("dropout off", "test_loss_dropout"), ("right divisor", "test_loss_listed")), start=len(_CHANGES)
-    ):
-        under = {"test_loss_dropout": "test_loss", "test_loss_listed": "test_loss_dropout"}[over]
+    losses = (("test_loss", "test_loss_dropout"), ("test_loss_dropout", "test_loss_listed"))
+    for y, (under, over) in enumerate(losses, start=len(_CHANGES)):
         for r in runs:
             axes[0, 3].plot(
                 r[under] / r[over],
@@ -182,8 +182,8 @@ def switches(rows: Sequence[Row]) -> Drawing:
             )
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     caption = (
-        "The listing with one choice changed at a time, from the same start. How validation is computed (the two "
-        "lowest lines) changes the printed test loss only."
+        "The listing with one choice changed at a time, from the same start. How validation is computed (the "
+        "two lowest lines) changes the printed test loss only."
     )
     return Drawing("switches", caption, figure)
 
@@ -210,7 +210,7 @@ def noise(rows: Sequence[Row]) -> Drawing:
     if mine:
         ax.legend()
     caption = (
-        "Weights under the penalty and normal gradient noise, new every step. Dotted: printed for VGG16 at λ1 = 2. "
-        "RMSProp's exact zeros do not survive the smallest noise."
+        "Weights under the penalty and normal gradient noise, new every step. Dotted: printed for VGG16 at "
+        "λ1 = 2. RMSProp's exact zeros do not survive the smallest noise."
     )
     return Drawing("noise", caption, figure)

@@ -53,25 +53,25 @@ def walk(
     """
     w = torch.nn.Parameter(starts.clone())
     optimizer = make_optimizer(name, [w])
-    totals, first = torch.zeros(3, dtype=torch.float64), torch.sign(starts)
+    first, late = torch.sign(starts), []
+    crossed = torch.zeros_like(starts, dtype=torch.bool)
     for k, (strength, steps) in enumerate(legs):
         with torch.no_grad():
             w.copy_(starts)
-        crossed, counted = torch.zeros_like(starts, dtype=torch.bool), 0
+        crossed.zero_()
         for step in range(steps):
             sign = torch.sign(w.detach())
-            crossed |= sign != first
             if noise:
                 sign = sign + noise * torch.randn(sign.shape, generator=generator)
             w.grad = strength * sign
             optimizer.step()
+            crossed |= torch.sign(w.detach()) != first
             if k == len(legs) - 1 and step >= steps - _LAST:
                 size = w.detach().abs().double()
                 found = [(size < THRESHOLD).double().mean(), (size == 0).double().mean(), size.mean()]
-                totals += torch.stack(found)
-                counted += 1
-        share, zero, mean = (totals / counted).tolist() if counted else (float("nan"),) * 3
-        arrived = float((crossed | (torch.sign(w.detach()) != first) | (w.detach() == 0)).double().mean())
+                late.append(torch.stack(found))
+    share, zero, mean = torch.stack(late).mean(0).tolist()
+    arrived = float((crossed | (first == 0)).double().mean())
     return {"share": share, "zero": zero, "mean": mean, "arrived": arrived}
 
 
@@ -102,7 +102,8 @@ def predicted(name: str, starts: Tensor, legs: Sequence[tuple[float, int]], weig
 
 
 def printed(spec: RunSpec) -> list[Row]:
-    """The six cells of Table 2 for free weights: 19,600 steps, normal starts, state fresh and carried over."""
+    """The six cells of Table 2 for free weights: 19,600 steps, normal starts, state fresh and carried
+    over."""
     name, seed = spec["optimiser"], spec.seeds[0]
     starts = torch.from_numpy(spec.rng("start", seed).normal(0.0, spec["spread"], spec["weights"]))
     cells = [(strength, False) for strength in (LARGE, SMALL, TEXT)]

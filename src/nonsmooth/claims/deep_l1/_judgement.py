@@ -17,7 +17,7 @@ from nonsmooth.claims.deep_l1._protocols import (
 from nonsmooth.claims.deep_l1._rows import both, by_seed, legs, of_experiment, undecided_because
 from nonsmooth.findings import Finding, Result, Ruling, number
 
-__all__ = ["Answer", "fewer_prunable", "larger_norm", "norms_differ", "percent", "table_2"]
+__all__ = ["Answer", "fewer_prunable", "larger_norm", "norms_differ", "percent", "shown", "spread", "table_2"]
 
 Answer = tuple[Ruling, list[Finding]]
 _PROTOCOLS = ("listing", "clean")
@@ -33,6 +33,12 @@ def spread(values: Sequence[float], form=number) -> str:
     """One value, or the least and the largest."""
     low, high = min(values), max(values)
     return form(low) if len(values) == 1 or form(low) == form(high) else f"{form(low)} to {form(high)}"
+
+
+def shown(row: Row) -> str:
+    """The images in words."""
+    count, channels, height, width = row["shape"]
+    return f"{count:,} images {channels}x{height}x{width} of {row['images']}"
 
 
 def norms_differ(rows: Sequence[Row]) -> Answer:
@@ -134,7 +140,7 @@ def _compared(rows: Sequence[Row], part: str, optimiser: str, field: str, findin
 
 
 def _setting(row: Row) -> str:
-    return f"VGG16 at width {row['width']:.3g}, {row['size']:,} weights, {row['steps']:,} steps, {row['images']}."
+    return f"VGG16 at width {row['width']:.3g}, {row['size']:,} parameters, {row['steps']:,} steps, {shown(row)}."
 
 
 def _width(rows: Sequence[Row]) -> str:
@@ -164,9 +170,9 @@ def _free_norms(rows: Sequence[Row], optimiser: str, part: str) -> list[Finding]
             f"{optimiser}: L1 norm of 138,357,544 free weights, λ1 = 2 against 0.002 (ns.floor)",
             f"{number(large['norm'])} against {number(small['norm'])}, fresh optimisers{state}",
             large["n"],
-            f"19,600 steps, no data gradient, normal starts (deviation {large['spread']:g}), float32. A network "
-            f"that fits the data better than a constant has at most {most:.0f} at 0.002, so at the printed size "
-            "free weights decide the order.",
+            f"19,600 steps, no data gradient, normal starts (deviation {large['spread']:g}), float32. A "
+            f"network that fits the data better than a constant has at most {most:.0f} at 0.002, so at the "
+            "printed size free weights decide the order.",
             part,
             reported="larger at 2",
         )
@@ -192,8 +198,8 @@ def table_2(rows: Sequence[Row]) -> Answer:
                     f"share of parameters below 1e-5, {optimiser}, λ1 = {strength:g}: listing",
                     spread([r["share"] for r in runs], percent),
                     len(runs),
-                    f"On {what}. Free weights from the same start, with the state that the listing carries over: "
-                    f"{spread([r['free']['share'] for r in runs], percent)}. At the printed size: "
+                    f"On {what}. Free weights from the same start, with the state that the listing carries "
+                    f"over: {spread([r['free']['share'] for r in runs], percent)}. At the printed size: "
                     f"{_at_printed_size(rows, optimiser, strength)}.",
                     part,
                     reported=f"{printed} %",
@@ -234,9 +240,9 @@ def _text(rows: Sequence[Row], part: str) -> list[Finding]:
             "SGD: share below 1e-5 of free weights at the text's λ1 = 0.0002, and at the table's 0.002",
             f"{percent(text['share'])}, and {percent(table['share'])}",
             text["n"],
-            f"At 0.0002 a weight travels 0.0118 in 19,600 steps: {percent(text['arrived'])} arrive (normal starts, "
-            f"deviation {text['spread']:g}). The text prints λ1 = 0.0002 once, 0.002 beside the share, and 99.98 % "
-            "where the table has 99.89 %.",
+            f"At 0.0002 a weight travels 0.0118 in 19,600 steps: {percent(text['arrived'])} arrive (normal "
+            f"starts, deviation {text['spread']:g}). The text prints λ1 = 0.0002 once, 0.002 beside the "
+            "share, and 99.98 % where the table has 99.89 %.",
             part,
             reported="99.98 %",
         )

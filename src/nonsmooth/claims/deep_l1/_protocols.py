@@ -1,4 +1,5 @@
-"""What the listing of Appendix C does, what a clean run does, the steps between, and the sizes of the tiers."""
+"""What the listing of Appendix C does, what a clean run does, the steps between, and the sizes of the
+tiers."""
 
 from __future__ import annotations
 
@@ -82,8 +83,8 @@ class Protocol:
 
 LISTING = Protocol("listing")
 CLEAN = Protocol("clean", carried=False, shuffled=True, classes=10, penalised="weights")
-# One choice of the listing changed at a time. With 0.002 run first it is run by a fresh optimiser, so that this
-# one run answers for the order (at 2) and for the state that is carried over (at 0.002).
+# One choice of the listing changed at a time. With 0.002 run first it is run by a fresh optimiser, so that
+# this one run answers for the order (at 2) and for the state that is carried over (at 0.002).
 SWITCHES = {
     "order": replace(LISTING, name="order", order=(SMALL, LARGE)),
     "shuffled": replace(LISTING, name="shuffled", shuffled=True),
@@ -132,7 +133,7 @@ class Size:
 
 
 SIZES = {
-    "quick": Size(1 / 32, 8, 14, 1372, 256, 8, 2, 8, 6, 1, 2000, 1500),
+    "quick": Size(1 / 32, 8, 14, 1372, 256, 4, 1, 8, 6, 1, 2000, 1500),
     "laptop": Size(1 / 16, 16, 14, 1372, 512, 200, 20, 40, 30, 3, 10_000, 10_000),
     "paper": Size(1.0, 32, 512, None, None, 200, 200, 200, 30, 3, 10_000, 19_600),
 }
@@ -149,8 +150,8 @@ def make_optimizer(name: str, parameters: Any) -> Any:
 def norm_of_constants(classes: int, strength: float, labels: int = 10) -> float:
     """The largest L1 norm that a network better than every constant prediction can have.
 
-    With all weights 0 and the labels' biases at k, the penalised loss is log(labels + (classes - labels) e^-k)
-    + strength * labels * k. Its least value over k bounds strength * ||w||_1 of every network that is better.
+    With all weights 0 and the labels' biases at k, the penalised loss is log(labels + (classes - labels)
+    e^-k) + strength * labels * k. Its least value over k bounds strength * ||w||_1 of every better network.
 
     >>> round(norm_of_constants(10, 0.002)), round(norm_of_constants(1000, 0.002))  # ln(10) / 0.002
     (1151, 1246)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.deep_l1._protocols import LARGE, SMALL, norm_of_constants
 
-__all__ = ["both", "by_seed", "legs", "of_experiment", "undecided_because"]
+__all__ = ["ARRIVED", "both", "by_seed", "legs", "of_experiment", "undecided_because"]
 
 # Fewer weights than this that have reached 0 by the penalty alone: the run is too short to be judged.
-_ARRIVED = 0.95
+ARRIVED = 0.95
 
 
 def of_experiment(rows: Sequence[Row], experiment: str) -> list[Row]:
@@ -45,7 +45,7 @@ def undecided_because(pairs: Sequence[tuple[Row, Row]], norms: bool) -> str:
     """
     for _, small in pairs:
         arrived = small["free"]["arrived"]
-        if arrived < _ARRIVED:
+        if arrived < ARRIVED:
             return (
                 f"after {small['steps']:,} steps at λ1 = 0.002 the penalty alone has brought "
                 f"{100 * arrived:.3g} % of the weights to 0 (the rule needs 95 %)"
@@ -55,7 +55,7 @@ def undecided_because(pairs: Sequence[tuple[Row, Row]], norms: bool) -> str:
         most = norm_of_constants(small["classes"], SMALL)
         if floor < most:
             return (
-                f"with {large['size']:,} weights the floor at λ1 = 2 is {floor:.4g}, less than the {most:.4g} that "
-                "a network which still fits the data may have at 0.002"
+                f"with {large['size']:,} weights the floor at λ1 = 2 is {floor:.4g}, less than the "
+                f"{most:.4g} that a network which still fits the data may have at 0.002"
             )
     return ""

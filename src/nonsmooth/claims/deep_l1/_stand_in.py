@@ -1,8 +1,8 @@
 """The network that is penalised: VGG16 with its ImageNet weights, or a narrow one pre-trained here.
 
-The stand-in: VGG16 with all widths scaled, He's start (the head's weights a tenth of that), then AdamW with step
-5e-4 and decay 0.5 on the same images, cross-entropy without any penalty, dropout off. The decay, as in the
-training of the published weights, keeps weights that the data do not need small.
+The stand-in: VGG16 with all widths scaled, He's start (the head's weights a tenth of that), then AdamW with
+step 5e-4 and decay 0.5 on the same images, cross-entropy without any penalty, dropout off. The decay, as in
+the training of the published weights, keeps weights that the data do not need small.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _data(name: str, device: str, side: int, count: int | None, test_count: int 
     channels, height, _ = found.shape
     if count is None and (height < side or channels != 3):
         raise InputError(
-            f"tier paper runs VGG16 at its printed size on CIFAR-10; images = {name!r} are {channels}x{height}x"
-            f"{height}; give CIFAR-10 by --data-dir, or a smaller tier"
+            f"tier paper runs VGG16 at its printed size on CIFAR-10; images = {name!r} are "
+            f"{channels}x{height}x{height}; give CIFAR-10 by --data-dir, or a smaller tier"
         )
     return Resident.of(
         found,
@@ -62,7 +62,7 @@ def network(spec: RunSpec, data: Resident, classes: int) -> nn.Module:
     """VGG16 of the spec's width for these images, on their device."""
     _, channels, size, _ = data.train.shape
     model = vgg16(spec["width"], classes=classes, size=size, channels=channels)
-    return model.to(data.device, memory_format=torch.channels_last)
+    return model.to(device=data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def start_of(spec: RunSpec, data: Resident, classes: int, seed: int) -> tuple[dict[str, torch.Tensor], dict]:

@@ -88,8 +88,11 @@ class _State:
         return on
 
 
-def descend(f: Kinked, theta: np.ndarray, iterations: int = 400) -> Face:
+def descend(f: Kinked, theta: np.ndarray, iterations: int = 250) -> Face:
     """The local minimum that Newton's method on faces finds from ``theta``.
+
+    Where a unit has collapsed (w_j, b_j and v_j all 0 but for rounding) all its kinks meet and f is of second order
+    there: nothing is tried, and the answer is not stationary.
 
     >>> f = Kinked(np.array([[1.0]]), np.array([1.0]), 1, "square", 0.0, 0.1)
     >>> end = descend(f, np.array([1.0, 0.0, 1.0, 0.0]))
@@ -97,7 +100,7 @@ def descend(f: Kinked, theta: np.ndarray, iterations: int = 400) -> Face:
     (True, True, 0)
     """
     state = _State(theta.copy(), f.value(theta), f.inner(theta) > 0, [])
-    for k in range(iterations):
+    for k in range(0 if _collapsed(f, theta) else iterations):
         model = f.model(state.theta, state.pattern())
         normals = f.normals(np.array(state.face))
         basis, triangle = linalg.qr(normals.T) if state.face else (np.eye(f.size), np.zeros((0, 0)))
@@ -121,6 +124,11 @@ def descend(f: Kinked, theta: np.ndarray, iterations: int = 400) -> Face:
         _move(f, state, way if model.gradient @ way <= 0 else -way, float(model.gradient @ way))
     model = f.model(state.theta, state.pattern())
     return _certificate(f, state, model, f.normals(np.array(state.face)), -np.inf, iterations)
+
+
+def _collapsed(f: Kinked, theta: np.ndarray) -> bool:
+    W, b, v, _ = f.unpack(theta)
+    return bool((np.maximum(np.maximum(np.abs(W).max(1), np.abs(b)), np.abs(v)) < 1e-4).any())
 
 
 def _leave(state: _State, model: Model, basis: np.ndarray, triangle: np.ndarray) -> int | None:
@@ -171,6 +179,11 @@ def _move(f: Kinked, state: _State, way: np.ndarray, slope: float) -> None:
     z, dz = f.inner(state.theta).reshape(-1), f.inner(way).reshape(-1)
     held = np.zeros(z.size, dtype=bool)
     held[state.face] = True
+    on = state.on.reshape(-1)
+    leaving = ~held & (np.abs(z) <= _NEGLIGIBLE) & np.where(on, dz < 0, dz > 0)
+    if leaving.any():  # at a kink already, and the step goes through it
+        state.face.append(int(np.argmax(leaving * np.abs(dz))))
+        return
     crossable = ~held & (dz != 0) & (np.abs(z) > _NEGLIGIBLE)
     crossed = np.full(z.size, np.inf)
     crossed[crossable] = -z[crossable] / dz[crossable]
