@@ -460,6 +460,8 @@ def test_bad_input_is_answered_in_words() -> None:
         ((net, MSE, good, [("0.weight", L1(0.1)), (net[0].weight, L1(1.0))]), {}, "two penalties"),
         ((net, MSE, good, L1(0.1)), {"max_batches": 0}, "max_batches = 0"),
         ((net, MSE, good, L1(0.1)), {"confidence": 1.0}, "confidence = 1"),
+        ((net, MSE, good, L1(0.1)), {"confidence": "high"}, "confidence = high"),
+        ((net, MSE, None, L1(0.1)), {}, "batches is a NoneType; give an iterable"),
         ((net, MSE, good, L1(0.1)), {"convex": True}, r"not one nn\.Linear"),
     ]
     for args, options, words in cases:

@@ -350,3 +350,15 @@ def test_values_that_are_not_allowed(wrong):
     (name,) = wrong
     with pytest.raises(InputError, match=name):
         floor(factory_of("Adam"), **({"strength": 1.0} | wrong))
+
+
+def test_nothing_is_below_a_threshold_of_zero():
+    assert floor(factory_of("SGD"), strength=2.0, threshold=0).share_below == 0.0
+
+
+@pytest.mark.parametrize(("lr", "start"), [(1e20, "uniform"), (1.0, 1e-20)])
+def test_steps_beyond_which_a_start_is_forgotten_are_simulated(lr, start):
+    """A weight comes back from such a step to exactly 0, which the law over the reals does not know."""
+    found = floor(lambda p: SGD(p, lr=lr), strength=1.0, start=start, steps=100, weights=200)
+    assert (found.how, found.share_zero) == ("simulated", 1.0)
+    assert floor(lambda p: SGD(p, lr=1e5), strength=1.0, steps=100).how == "closed form"

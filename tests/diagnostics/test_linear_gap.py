@@ -257,3 +257,43 @@ def test_a_penalised_bias() -> None:
     )
     assert found.lower_bound == pytest.approx(least, abs=1e-7)
     assert found.lower_bound <= least + 1e-9
+
+
+class Doubled(nn.MSELoss):
+    def forward(self, input, target):
+        return 2 * super().forward(input, target)
+
+
+class Halving(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x) / 2
+
+
+def hooked() -> nn.Linear:
+    layer = model(1, True)
+    layer.register_forward_hook(lambda module, args, output: output / 2)
+    return layer
+
+
+def test_what_only_looks_like_a_linear_problem_has_no_gap() -> None:
+    """A bound of another problem would be above the minimum."""
+    x, y, labels = torch.as_tensor(features()), responses("real")[:, :1], responses("classes")
+    cases = [
+        (model(1, True), Doubled(), y, "not a mean squared error"),
+        (Halving(model(1, True)), nn.MSELoss(), y, "not one nn.Linear"),
+        (hooked(), nn.MSELoss(), y, "the loss of the batches is"),
+        (model(3, True), nn.CrossEntropyLoss(ignore_index=0), labels, "samples of class 0 are left out"),
+    ]
+    for net, loss_fn, targets, words in cases:
+        found = certificate(net, loss_fn, [(x, targets)], L1(0.1))
+        assert found.gap is None
+        assert words in found.why_no_gap
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_perfect_fit_has_a_gap(dtype) -> None:
+    """The loss is then all rounding, and no two ways of computing it agree."""
+    layer = model(1, True).to(dtype)
+    x = torch.as_tensor(features(), dtype=dtype)
+    y = layer(x).detach()
+    assert certificate(layer, nn.MSELoss(), [(x, y)], L1(1e-9)).gap is not None

@@ -63,6 +63,9 @@ def test_the_rule_of_thumb() -> None:
         ({"factors": [0.1, 1.0]}, "give decreasing numbers"),
         ({"factors": [1.0, -1.0]}, "give decreasing numbers"),
         ({"factors": []}, "give decreasing numbers"),
+        ({"factors": 5}, "factors = 5 are not allowed"),
+        ({"factors": [1.0, float("nan")]}, "give decreasing numbers"),
+        ({"points": 2.5}, "points = 2.5"),
         ({"points": 0}, "points = 0"),
         ({"ratio": 1.0}, "ratio = 1.0"),
     ],
@@ -88,3 +91,30 @@ def test_without_gradients_or_scores() -> None:
         ns.strength_path(prox, fit)
     with pytest.raises(InputError, match="no scores"):
         _ = ns.strength_path(prox, fit, factors=[1.0]).chosen
+    with pytest.raises(InputError, match="prox is a ProxAdam; give what ns.attach returned"):
+        ns.strength_path(ns.ProxAdam([nn.Parameter(torch.ones(1))]), lambda: None)  # type: ignore[arg-type]
+
+
+def test_factors_from_an_array_or_used_up_once() -> None:
+    for factors in (np.array([2.0, 1.0]), iter([2.0, 1.0])):
+        _, _, _, prox, _, fit = _setting()
+        assert [point.factor for point in ns.strength_path(prox, fit, factors=factors).points] == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("penalty", [ns.L1(1.0), ns.GroupL1(1.0, 3), ns.SparseGroupL1(1.0, 3)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_first_point_has_no_weights(penalty, dtype) -> None:
+    """In every rounding of the proximal step, which compares norms computed otherwise."""
+    for seed in range(20):
+        torch.manual_seed(seed)
+        w, target = nn.Parameter(torch.zeros(12, dtype=dtype)), torch.randn(12, dtype=dtype)
+        prox = ns.attach(torch.optim.SGD([w], lr=0.7), penalty, params=[w])
+
+        def fit(w=w, prox=prox, target=target) -> None:
+            for _ in range(3):
+                w.grad = w.detach() - target
+                prox.optimizer.step()
+
+        w.grad = -target
+        first, second = ns.strength_path(prox, fit, points=2, ratio=0.99).points
+        assert first.nonzeros == 0 < second.nonzeros

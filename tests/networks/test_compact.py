@@ -357,3 +357,47 @@ def test_an_image_without_its_batch_axis_is_left_alone() -> None:
     model[0].weight.data[0] = 0.0
     _, report = compact(model, torch.ones(2, 5, 5))
     assert "no batch axis" in report.layers[0].note
+
+
+class Reads(nn.Module):
+    """Uses its first layer besides calling it."""
+
+    def __init__(self, how) -> None:
+        super().__init__()
+        self.first, self.second, self.how = nn.Linear(6, 8), nn.Linear(8, 6), how
+
+    def forward(self, x):
+        return self.how(self, x, self.second(self.first(x).relu()))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda net, x, out: out + nn.functional.linear(x, net.first.weight)[:, :6],
+        lambda net, x, out: out + nn.functional.linear(out, net.first.weight).mean(),
+        lambda net, x, out: out * net.first.weight.mean(),
+        lambda net, x, out: out + net.first.bias.sum(),
+    ],
+)
+def test_a_weight_that_is_read_besides_is_left_alone(how) -> None:
+    net = Reads(how).eval()
+    net.first.weight.data[::2] = 0.0
+    x = torch.randn(5, 6)
+    small, report = compact(net, x)
+    assert report.removed == 0
+    assert "first shares a parameter with another layer or operation" in report.layers[0].note
+    torch.testing.assert_close(small(x), net(x))
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda net, x, out: out * net.first.out_features, "outputs differ by"),
+        (lambda net, x, out: out + torch.ones(8)[: net.first.out_features].reshape(8)[:6], "invalid for"),
+    ],
+)
+def test_a_size_that_is_read_besides_is_found_out(how, words: str) -> None:
+    net = Reads(how).eval()
+    net.first.weight.data[::2] = 0.0
+    with pytest.raises(InputError, match=f"does not give the same .*{words}.* besides calling the layer"):
+        compact(net, torch.randn(5, 6))

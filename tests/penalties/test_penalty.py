@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from nonsmooth.errors import InputError
 from nonsmooth.penalties import L0, L1, MCP, SCAD, GroupL1, LogSum, Penalty
 
 
-@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), np.array([0.1, -2.0])])
+@pytest.mark.parametrize(
+    "bad", [-1.0, float("nan"), float("inf"), np.array([0.1, -2.0]), "much", None, [0.1], np.array([])]
+)
 @pytest.mark.parametrize("make", [MCP, SCAD, L0, LogSum])
 def test_bad_strengths_are_named(make, bad) -> None:
     with pytest.raises(InputError, match=r"strength = .* is not allowed; give a finite number >= 0"):
         make(bad)
 
 
-@pytest.mark.parametrize("bad", [-1.0, 0.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("bad", [-1.0, 0.0, float("nan"), float("inf"), "far", None])
 def test_bad_shapes_are_named(bad: float) -> None:
     for make, name in (
         (lambda: MCP(1.0, gamma=bad), "gamma"),
@@ -27,6 +30,15 @@ def test_bad_shapes_are_named(bad: float) -> None:
             make()
     with pytest.raises(InputError, match=r"a = 1\.0"):
         SCAD(1.0, a=1.0)
+
+
+@pytest.mark.parametrize("entries", [np.array([3, 5]), torch.tensor([3, 5]), np.ones(2, complex)])
+@pytest.mark.parametrize("penalty", [L1(1.0), MCP(1.0), GroupL1(1.0, 2)])
+def test_integers_and_complex_numbers_are_refused(penalty: Penalty, entries) -> None:
+    """The prox of an integer is none: it would be cut."""
+    for ask in (penalty.value, lambda x: penalty.prox(x, 0.25), lambda x: penalty.prox(x, 0.25, out=x)):
+        with pytest.raises(InputError, match=r"entries of type .* are not allowed; give real floating-point"):
+            ask(entries)
 
 
 @pytest.mark.parametrize("step", [-0.1, float("nan")])

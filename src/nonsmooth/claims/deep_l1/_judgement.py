@@ -140,7 +140,8 @@ def _compared(rows: Sequence[Row], part: str, optimiser: str, field: str, findin
 
 
 def _setting(row: Row) -> str:
-    return f"VGG16 at width {row['width']:.3g}, {row['size']:,} parameters, {row['steps']:,} steps, {shown(row)}."
+    network = f"VGG16 at width {row['width']:.3g}, {row['size']:,} parameters"
+    return f"{network}, {row['steps']:,} steps, {shown(row)}."
 
 
 def _width(rows: Sequence[Row]) -> str:

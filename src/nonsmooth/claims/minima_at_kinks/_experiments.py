@@ -21,7 +21,7 @@ from nonsmooth.runs import RunSpec
 __all__ = ["ends", "hinge", "minima", "near", "width_map"]
 
 _SLOPES = {"relu": 0.0, "leaky-relu": 0.01}  # below 0, as nonsmooth.networks makes them
-_GRADIENT_STEPS = 1500
+_GRADIENT_STEPS = 800
 _MOVED = 1e-3  # how far a minimum is moved before it is approached again, over its norm
 _TRIES = 200
 
@@ -44,17 +44,13 @@ def _minima(spec: RunSpec) -> tuple[Dense, list[tuple[Row, Face]]]:
     trained = bfgs(net.slopes, net.start(starts(spec)), spec["iterations"], SMALL_GRADIENT)
     found = []
     for k, (seed, seen) in enumerate(zip(spec.seeds, look(net, trained.points), strict=True)):
-        f = Kinked(
-            net.x[k].cpu().numpy(), net.y[k, :, 0].cpu().numpy(), spec["width"], net.loss, _SLOPES[activation], net.ridge
-        )
+        f = _kinked(net, k)
         face = descend(f, trained.points[k].cpu().numpy())
         row: Row = {
             "experiment": "minima",
             "activation": activation,
             "loss": net.loss,
             "seed": seed,
-            "parameters": net.size,
-            "samples": spec["samples"],
             "trained": seen.kind,
             "gradient": seen.gradient,
             "trained_kinks": seen.kinks,
@@ -77,17 +73,15 @@ def _minima(spec: RunSpec) -> tuple[Dense, list[tuple[Row, Face]]]:
 def _one_sided(spec: RunSpec, seed: int, f: Kinked, face: Face) -> Row:
     """One-sided derivatives at the minimum, exact: along random directions, and moving one kink at a time."""
     rng = spec.rng("direction", seed)
-    zero = np.zeros(1)
     sums, least = [], []
     for way in rng.standard_normal((32, f.size)):
-        left, right = (float(side[0]) for side in f.along(face.theta, way / np.linalg.norm(way), zero))
-        sums.append(right - left)  # f'(x; d) + f'(x; -d)
-        least.append(min(right, -left))
-    rises = []
+        there, back = f.one_sided(face.theta, way / np.linalg.norm(way), face.kinks)
+        sums.append(there + back)
+        least.append(min(there, back))
+    rises: list[float] = []
     if face.stationary and len(face.kinks):
-        for way in np.linalg.pinv(f.normals(face.kinks)).T:  # moves z_k by 1 and no other kink of the face
-            left, right = (float(side[0]) for side in f.along(face.theta, way / np.linalg.norm(way), zero))
-            rises += [right, -left]
+        for way in np.linalg.pinv(f.normals(face.kinks)).T:  # moves z_k and no other kink of the face
+            rises += f.one_sided(face.theta, way / np.linalg.norm(way), face.kinks)
     ways = rng.standard_normal((_TRIES, f.size))
     sizes = 10.0 ** rng.uniform(-6, -1, _TRIES) * np.linalg.norm(face.theta)
     lower = sum(
@@ -134,7 +128,7 @@ class _Approach:
 
 
 def near(spec: RunSpec) -> list[Row]:
-    """From beside a certified minimum of the ReLU network: constant and falling steps, BFGS; and smooth twins."""
+    """The rows of ``minima``; then from beside each minimum: constant and falling steps, BFGS, smooth twins."""
     net, found = _minima(spec)
     points = torch.from_numpy(np.stack([face.theta for _, face in found])).to(net.x)
     ways = torch.from_numpy(np.stack([spec.rng("way", s).standard_normal(net.size) for s in spec.seeds])).to(net.x)
@@ -150,7 +144,7 @@ def near(spec: RunSpec) -> list[Row]:
         smooth = _network(spec, twin)
         own = bfgs(smooth.slopes, points, spec["iterations"], SMALL_GRADIENT)
         twins[twin] = (own, _descend(smooth, own.points + move, step, falling=False))
-    rows = []
+    rows = [row for row, _ in found]
     for k, (row, face, f) in enumerate(faces):
         if not (row["strict"] and row["kinks"]):
             continue

@@ -122,6 +122,23 @@ class Kinked:
             sides.append((first * moved).mean(1) + decay)
         return sides[0], sides[1]
 
+    def one_sided(self, theta: np.ndarray, way: np.ndarray, kinks: np.ndarray) -> tuple[float, float]:
+        """f'(theta; way) and f'(theta; -way), exact; ``kinks`` (K,) are those that theta is at, to rounding."""
+        _, _, v, c = self.unpack(theta)
+        z, dz = self.inner(theta), self.inner(way)
+        at_kink = np.zeros(z.size, dtype=bool)
+        at_kink[kinks] = True
+        at_kink = at_kink.reshape(z.shape)
+        a = np.where(at_kink, 0.0, np.where(z > 0, z, self.slope * z))
+        _, first, _ = self._loss(a @ v + c)
+        rates = []
+        for side in (1.0, -1.0):
+            bend = np.where(np.where(at_kink, side * dz > 0, z > 0), 1.0, self.slope)
+            _, _, dv, dc = self.unpack(side * way)
+            moved = (bend * side * dz) @ v + a @ dv + dc
+            rates.append(float((first * moved).mean() + self.ridge * side * (theta @ way)))
+        return rates[0], rates[1]
+
     def _loss(self, o: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each sample's loss and its first two derivatives in o."""
         if self.loss == "square":
