@@ -12,14 +12,14 @@ import torch
 SCRIPT = Path(__file__).parent / "two_ranks.py"
 
 
-def _run(kind: str, penalty: str, world: int, file: Path) -> list[torch.Tensor]:
+def _run(kind: str, method: str, penalty: str, world: int, file: Path) -> list[torch.Tensor]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     common = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
     ranks = [
         subprocess.Popen(
-            [sys.executable, str(SCRIPT), kind, penalty, str(file)],
+            [sys.executable, str(SCRIPT), kind, method, penalty, str(file)],
             env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
             stderr=subprocess.PIPE,
             text=True,
@@ -34,17 +34,25 @@ def _run(kind: str, penalty: str, world: int, file: Path) -> list[torch.Tensor]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "penalty"),
+    ("kind", "method", "penalty"),
     [
-        ("replicated", "L1"),
-        ("sharded", "L1"),
-        ("sharded", "MCP"),
-        ("sharded", "rows"),
-        ("sharded", "columns"),
+        ("replicated", "attached", "L1"),
+        ("sharded", "attached", "L1"),
+        ("sharded", "attached", "MCP"),
+        ("sharded", "attached", "rows"),
+        ("sharded", "attached", "columns"),
+        ("replicated", "ProxAdam", "L1"),
+        ("sharded", "ProxAdam", "L1"),
+        ("sharded", "ProxAdam", "columns"),
+        ("sharded", "ProxAdam, compiled", "L1"),
+        ("sharded", "ProxAdam, compiled", "rows"),
+        ("sharded", "ProxSGD", "L1"),
+        ("sharded", "ProxSGD", "rows"),
+        ("sharded", "dual averaging", "MCP"),
     ],
 )
-def test_two_ranks_equal_one(kind: str, penalty: str, tmp_path) -> None:
-    one, two = (_run(kind, penalty, world, tmp_path / f"{world}.pt") for world in (1, 2))
+def test_two_ranks_equal_one(kind: str, method: str, penalty: str, tmp_path) -> None:
+    one, two = (_run(kind, method, penalty, world, tmp_path / f"{world}.pt") for world in (1, 2))
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
         assert torch.equal(a == 0, b == 0)

@@ -1,8 +1,8 @@
 """Small fully connected networks, many at once: loss, gradient and curvature for all seeds in one tensor.
 
 Every seed's parameters are a row of theta, (S, P), in the order of ``nonsmooth.networks.mlp``'s: a layer's
-weight, then its bias. A layer is one batched matrix product (``torch.baddbmm``) over the seeds; the gradient is
-one backward pass of the sum of the seeds' losses, which share no term. Each seed may have its own samples.
+weight, then its bias. A layer is one batched matrix product (``torch.baddbmm``) over the seeds; the gradient
+is one backward pass of the sum of the seeds' losses, which share no term. Each seed may have its own samples.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def small_images(
         spec: with the parameters ``images`` and ``device``; its stream "data" draws each seed's samples.
         samples: a seed, a multiple of the number of classes.
         side: pixels of a side, a divisor of the images' own; blocks are averaged.
-        pool: the first so many training images are drawn from; mean 0 and standard deviation 1 a channel there.
-        own: each seed has its own samples; else all have the first seed's.
+        pool: the first so many training images are drawn from; mean 0 and standard deviation 1 a channel
+        there. own: each seed has its own samples; else all have the first seed's.
 
     Returns:
         Images (S, samples, channels * side^2), float64, and class indices (S, samples); without the first
@@ -153,7 +153,9 @@ class Dense:
 
     def values(self, theta: Tensor, seeds: Tensor | None = None) -> Tensor:
         """(S,) losses with the ridge; differentiable."""
-        return self.losses(self.forward(theta, seeds).outputs, seeds) + self.ridge / 2 * (theta * theta).sum(1)
+        return self.losses(self.forward(theta, seeds).outputs, seeds) + self.ridge / 2 * (theta * theta).sum(
+            1
+        )
 
     def slopes(self, theta: Tensor, seeds: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Losses (S,) and gradients (S, P), torch's choice at a kink."""

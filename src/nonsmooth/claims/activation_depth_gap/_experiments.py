@@ -55,7 +55,7 @@ def train_networks(spec: RunSpec) -> list[Row]:
             classes=classes,
         )
         initialise(model, spec["init"], spec["activation"], int(spec.rng("start", seed).integers(2**62)))
-        model.to(data.device).to(memory_format=torch.channels_last)
+        model.to(device=data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         if spec["optimiser"] == "adam":
             optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=spec["stepsize"])
         else:

@@ -107,9 +107,15 @@ def tuned(steps: Steps) -> Runs:
 
 
 def paired(activations: Activations, names: Iterable[str]) -> dict[str, Runs]:
-    """The tuned runs of some activations on their common seeds; empty where one has none of these."""
+    """The tuned runs of some activations, from the step sizes and on the seeds that all of them have.
+
+    Empty where there are none.
+    """
     names = list(names)
-    chosen = {name: tuned(activations.get(name, {})) for name in names}
+    if not all(name in activations for name in names):
+        return {}
+    common = set.intersection(*(set(activations[name]) for name in names))
+    chosen = {name: tuned({step: activations[name][step] for step in common}) for name in names}
     seeds = sorted(set.intersection(*map(set, chosen.values())))
     return {name: {seed: chosen[name][seed] for seed in seeds} for name in names} if seeds else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nonsmooth.claims._claim import Row
@@ -52,10 +53,7 @@ def norms_differ(rows: Sequence[Row]) -> Answer:
             counts.append(len(seeds))
             if not seeds:
                 continue
-            ratios = []
-            for seed in seeds:
-                norms = [cells[name][seed]["norm"] for name in OPTIMISERS]
-                ratios.append(max(norms) / min(norms))
+            ratios = [_ratio([cells[name][seed]["norm"] for name in OPTIMISERS]) for seed in seeds]
             told.append([ratio >= _APART for ratio in ratios])
             each = "; ".join(
                 f"{name} {spread([cells[name][s]['norm'] for s in seeds])}" for name in OPTIMISERS
@@ -81,6 +79,13 @@ def norms_differ(rows: Sequence[Row]) -> Answer:
     flat = [answer for each in told for answer in each]
     answer = Result.HOLDS if all(flat) else Result.IN_PART if any(flat) else Result.DIFFERS
     return Ruling(part, answer, n, f"A factor of two or more in {sum(flat)} of {len(flat)} runs."), findings
+
+
+def _ratio(norms: Sequence[float]) -> float:
+    """Largest over smallest; NaN, which is no factor of two, where a run diverged."""
+    if not all(map(math.isfinite, norms)):
+        return math.nan
+    return max(norms) / min(norms) if min(norms) > 0 else math.inf
 
 
 def larger_norm(rows: Sequence[Row], optimiser: str) -> Answer:

@@ -1,4 +1,4 @@
-"""What a full-batch run ended at, for any depth: a smooth point, a kink that carries a slope, or neither yet."""
+"""What a full-batch run ended at: a smooth point, a kink that carries a slope, or neither yet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Look:
             ``AT_KINK`` whose slope counts), or "unfinished".
         gradient: Euclidean norm.
         kinks: so many.
-        gap: distance of the nearest other unit over that of the farthest of these; how clearly they are apart.
+        gap: distance of the nearest other unit over that of the farthest of these; how clearly they are
+        apart.
     """
 
     kind: str
@@ -44,7 +45,9 @@ def look(net: Dense, points: Tensor) -> list[Look]:
         jumps = torch.autograd.grad(net.losses(seen.outputs).sum(), seen.hidden)
     inputs = [net.x.expand(len(points), *net.x.shape[-2:]), *seen.hidden[:-1]]
     norms = [(h.detach().square().sum(2) + 1).sqrt()[:, :, None] for h in inputs]
-    distance = torch.cat([(z.detach().abs() / n).flatten(1) for z, n in zip(seen.inner, norms, strict=True)], 1)
+    distance = torch.cat(
+        [(z.detach().abs() / n).flatten(1) for z, n in zip(seen.inner, norms, strict=True)], 1
+    )
     slopes = torch.cat([(j.abs() * n).flatten(1) for j, n in zip(jumps, norms, strict=True)], 1)
     at = (distance <= AT_KINK) & (slopes > _SLOPE)
     looks = []

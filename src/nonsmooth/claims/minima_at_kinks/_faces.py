@@ -1,19 +1,20 @@
 """Newton's method on the faces of a piecewise smooth function, and the certificate of a kinked local minimum.
 
-A face is the set on which some kinks K hold, z_k = 0: here a linear subspace. The method minimises on a face by
-Newton's steps, adds a kink that a step stops at, and leaves one whose multiplier says that f falls on one side.
+A face is the set on which some kinks K hold, z_k = 0: here a linear subspace. The method minimises on a face
+by Newton's steps, adds a kink that a step stops at, and leaves one whose multiplier says that f falls on one
+side.
 
 Certificate. At a point of the face let g be the gradient with the units of K off, and lambda solve
 g + sum lambda_k a_k = 0. With independent a_k, f'(x; d) = sum_k (jump_k max(0, a_k.d) - lambda_k a_k.d), so
 
     f'(x; d) >= 0 for all d    if and only if    0 <= lambda_k <= jump_k for all k in K,
 
-and where these are strict, f'(x; d) = 0 only along the face. A positive definite Hessian of f on the face then
-makes x a strict local minimum. f is not differentiable there: along a direction that moves z_k alone its
+and where these are strict, f'(x; d) = 0 only along the face. A positive definite Hessian of f on the face
+then makes x a strict local minimum. f is not differentiable there: along a direction that moves z_k alone its
 two one-sided derivatives are jump_k - lambda_k and lambda_k, both positive.
 
-The idea is that of Overton and Womersley (1988) and of the active-set methods for l1 problems (Murray and Overton,
-1980): once the kinks of the minimum are known, the problem is smooth on their face.
+The idea is that of Overton and Womersley (1988) and of the active-set methods for l1 problems (Murray and
+Overton, 1980): once the kinks of the minimum are known, the problem is smooth on their face.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Face:
 
     @property
     def margin(self) -> float:
-        """Least of lambda_k / jump_k and 1 - lambda_k / jump_k: above 0 the kinks hold strictly; 1/2 at best."""
+        """Least of lambda_k / jump_k and 1 - lambda_k / jump_k; above 0 the kinks hold strictly."""
         if not len(self.kinks):
             return 0.5
         if self.jumps.min() <= _MULTIPLIER:
@@ -91,8 +92,8 @@ class _State:
 def descend(f: Kinked, theta: np.ndarray, iterations: int = 250) -> Face:
     """The local minimum that Newton's method on faces finds from ``theta``.
 
-    Where a unit has collapsed (w_j, b_j and v_j all 0 but for rounding) all its kinks meet and f is of second order
-    there: nothing is tried, and the answer is not stationary.
+    Where a unit has collapsed (w_j, b_j and v_j all 0 but for rounding) all its kinks meet and f is of second
+    order there: nothing is tried, and the answer is not stationary.
 
     >>> f = Kinked(np.array([[1.0]]), np.array([1.0]), 1, "square", 0.0, 0.1)
     >>> end = descend(f, np.array([1.0, 0.0, 1.0, 0.0]))
@@ -103,7 +104,7 @@ def descend(f: Kinked, theta: np.ndarray, iterations: int = 250) -> Face:
     for k in range(0 if _collapsed(f, theta) else iterations):
         model = f.model(state.theta, state.pattern())
         normals = f.normals(np.array(state.face))
-        basis, triangle = linalg.qr(normals.T) if state.face else (np.eye(f.size), np.zeros((0, 0)))
+        basis, triangle = np.linalg.qr(normals.T, mode="complete")
         inside = basis[:, len(state.face) :]
         slope = inside.T @ model.gradient
         eigenvalues, vectors = linalg.eigh(inside.T @ model.hessian @ inside)
@@ -132,7 +133,7 @@ def _collapsed(f: Kinked, theta: np.ndarray) -> bool:
 
 
 def _leave(state: _State, model: Model, basis: np.ndarray, triangle: np.ndarray) -> int | None:
-    """Take the kink off the face whose multiplier is worst, to the side where f falls; None if all are right."""
+    """Take the kink with the worst multiplier off the face, to the side where f falls; None if all are right."""
     if not state.face:
         return None
     count = len(state.face)
@@ -175,7 +176,7 @@ def _certificate(
 
 
 def _move(f: Kinked, state: _State, way: np.ndarray, slope: float) -> None:
-    """A step along ``way``: whole if f falls enough, else to the minimum along the ray, which may be a kink."""
+    """A step along ``way``: whole if f falls enough, else to the minimum on the ray, which may be a kink."""
     z, dz = f.inner(state.theta).reshape(-1), f.inner(way).reshape(-1)
     held = np.zeros(z.size, dtype=bool)
     held[state.face] = True
@@ -191,7 +192,10 @@ def _move(f: Kinked, state: _State, way: np.ndarray, slope: float) -> None:
     whole = f.value(state.theta + way)
     if crossed.min() >= 1:
         step = 1.0
-        while f.value(state.theta + step * way) > state.value - 1e-4 * step * abs(slope) + 1e-16 and step > 1e-10:
+        while (
+            f.value(state.theta + step * way) > state.value - 1e-4 * step * abs(slope) + 1e-16
+            and step > 1e-10
+        ):
             step /= 2
         _set(f, state, step * way, held)
         return

@@ -1,4 +1,4 @@
-"""How many kinks the minima have and how clearly; how methods approach them; and the map over samples and units."""
+"""How many kinks the minima have; how methods approach them; and the map over samples and units."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKS = "osx^D"
 
 
 def kinks(rows: Sequence[Row]) -> Drawing:
-    """Left: kinks of each certified minimum. Right: gradient of BFGS' end against its excess over the minimum."""
+    """Left: kinks of each certified minimum. Right: gradient norms at the ends of BFGS."""
     figure, axes = canvas(2)
     left, right = axes[0]
     minima = [r for r in rows if r["experiment"] == "minima"]
@@ -50,9 +50,9 @@ def kinks(rows: Sequence[Row]) -> Drawing:
         if ax.lines:
             ax.legend(loc="best")
     caption = (
-        "Left: kinks that change the slope, at certified strict local minima of ReLU networks with weight decay. "
-        "Right: at a kinked minimum the gradient does not become small, however long the run; on the smooth network "
-        "it does (runs stop at 1e-7)."
+        "Left: kinks that change the slope, at certified strict local minima of ReLU networks with weight "
+        "decay. Right: at a kinked minimum the gradient does not become small, however long the run; on "
+        "the smooth network it does (runs stop at 1e-7)."
     )
     return Drawing("kinks", caption, figure)
 
@@ -66,41 +66,37 @@ def approach(rows: Sequence[Row]) -> Drawing:
     assert set(METHODS) < set(names)
     _strips(left, {title: [r[name] for r in mine] for name, title in names.items()}, 1e-16)
     left.set(ylabel="distance to the farthest kink", xlabel="method", title="Beside a kinked minimum")
-    twins = {f"rounded\nover {twin.partition(':')[2]}": [r["twins"][twin]["kept"] for r in mine] for twin in TWINS}
+    twins = {
+        f"rounded\nover {twin.partition(':')[2]}": [r["twins"][twin]["kept"] for r in mine] for twin in TWINS
+    }
     _strips(right, {"ReLU": [r["kept"] for r in mine], **twins}, 1e-6)
     right.axhline(0.1, color="0.4", lw=0.8)
     right.set(ylabel="gradient norm, after / before", xlabel="activation", title="Constant step")
     caption = (
-        "One mark a seed, float64. Left: distance in parameters to the farthest of the minimum's kinks. Right: a "
-        "constant step settles (below the line) where the join is wide, and not on a narrow differentiable one."
+        "One mark a seed, float64. Left: distance in parameters to the farthest of the minimum's kinks. "
+        "Right: a constant step settles (below the line) where the join is wide, and not on a narrow "
+        "differentiable one."
     )
     return Drawing("approach", caption, figure)
 
 
 def width_map(rows: Sequence[Row]) -> Drawing:
-    """Share of seeds that end at a kink; the border is as many parameters as samples."""
+    """Share of the certified minima that are at kinks."""
     figure, axes = canvas(1, width=5.6, height=3.7)
-    cells = [r for r in rows if r["experiment"] == "map"]
-    border = None
-    if cells:
-        inputs = (cells[0]["parameters"] - 1) // cells[0]["y"] - 2
-        xs = np.array([min(r["x"] for r in cells), max(r["x"] for r in cells)], dtype=float)
-        border = (xs, (xs - 1) / (inputs + 2))
-    ax = axes[0, 0]
+    cells = [r for r in rows if r["experiment"] == "map" and r["n"]]
     draw_share_map(
         figure,
-        ax,
+        axes[0, 0],
         cells,
         xlabel="samples",
         ylabel="hidden units",
-        title="Ends at a kink, no weight decay",
-        border=border,
-        border_label="parameters = samples",
-        share_label="share of seeds",
+        title="Certified minima at kinks",
+        share_label="share of certified minima",
     )
     caption = (
-        "Square loss, ReLU, full-batch BFGS. Above the border the network can interpolate, and zero loss has no "
-        "kinks; runs that are not finished count as not at a kink."
+        "Square loss with weight decay, ReLU, one hidden layer, full-batch BFGS finished on faces. A "
+        "single unit is often on for all samples, or off for all, and then meets no kink. White: none "
+        "certified."
     )
     return Drawing("map", caption, figure)
 

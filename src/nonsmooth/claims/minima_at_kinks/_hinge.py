@@ -1,14 +1,15 @@
 """The hinge loss, the premise of Laurent and von Brecht: stationary points by sequential linear programming.
 
-f(theta) = mean of max(0, q_i), q_i = 1 - y_i o_i, of a one-hidden-layer network. Inside a cell f is multilinear
-in its layers, so it has no second derivative along any one coordinate, and trace(Hessian) = 0: f is
-harmonic there. By the maximum principle a local minimum inside a cell is a flat one: f is constant on the cell.
+f(theta) = mean of max(0, q_i), q_i = 1 - y_i o_i, of a one-hidden-layer network. Inside a cell f is
+multilinear in its layers, so it has no second derivative along any one coordinate, and trace(Hessian) = 0: f
+is harmonic there. By the maximum principle a local minimum inside a cell is a flat one: f is constant on the
+cell.
 
-First order. Along d, o_i moves by sum_j [phi_j(z_ij + dz_ij) v_j + phi_j(z_ij) dv_j] + dc. Where -y_i v_j > 0 the
-kink of unit j is convex in q_i: a linear programme carries it by p_ij >= s (z_ij + dz_ij), p_ij >= z_ij + dz_ij.
-Where -y_i v_j < 0 it is concave: the programme keeps the side that it is on. Steps are the solutions of such
-programmes in a trust region. At the end one programme for each choice of sides of the concave kinks at the
-point gives the least f'(x; d) over |d| <= 1, exactly; if it is 0, the point is stationary.
+First order. Along d, o_i moves by sum_j [phi_j(z_ij + dz_ij) v_j + phi_j(z_ij) dv_j] + dc. Where -y_i v_j > 0
+the kink of unit j is convex in q_i: a linear programme carries it by p_ij >= s (z_ij + dz_ij), p_ij >= z_ij +
+dz_ij. Where -y_i v_j < 0 it is concave: the programme keeps the side that it is on. Steps are the solutions
+of such programmes in a trust region. At the end one programme for each choice of sides of the concave kinks
+at the point gives the least f'(x; d) over |d| <= 1, exactly; if it is 0, the point is stationary.
 """
 
 from __future__ import annotations
@@ -84,8 +85,9 @@ class End:
     programmes: int
 
 
-def descend(f: Hinge, theta: np.ndarray, programmes: int = 200) -> End:
-    """Sequential linear programming in a trust region of the maximum norm, until no programme finds a decrease.
+def descend(f: Hinge, theta: np.ndarray, programmes: int = 120) -> End:
+    """Sequential linear programming in a trust region of the maximum norm, until no programme finds a
+    decrease.
 
     >>> f = Hinge(np.array([[-1.0], [1.0]]), np.array([-1.0, 1.0]), 1, 0.0)
     >>> end = descend(f, np.array([1.0, 0.0, 0.5, 0.0]))

@@ -1,13 +1,14 @@
 """A one-hidden-layer network of kinked units as a piecewise smooth function: cells, kinks and their slopes.
 
-Theta is (W, b, v, c) as in ``nonsmooth.networks.mlp``; unit j's pre-activation at sample i is z_ij = w_j.x_i +
-b_j, so that the kinks z_ij = 0 are hyperplanes through 0 in theta. Inside a cell (a pattern of signs) the loss
-is as smooth as its loss of the outputs. Across kink (i, j) only the slope along grad z_ij = a_ij changes, by
+Theta is (W, b, v, c) as in ``nonsmooth.networks.mlp``; unit j's pre-activation at sample i is z_ij = w_j.x_i
++ b_j, so that the kinks z_ij = 0 are hyperplanes through 0 in theta. Inside a cell (a pattern of signs) the
+loss is as smooth as its loss of the outputs. Across kink (i, j) only the slope along grad z_ij = a_ij
+changes, by
 
     jump_ij = (1 - s) v_j dL/do_i     (s: the unit's slope below 0)
 
-and to first order kinks add up: f'(x; d) = g.d + sum over the kinks at x of jump_ij max(0, a_ij.d), where g is
-the gradient with these units off.
+and to first order kinks add up: f'(x; d) = g.d + sum over the kinks at x of jump_ij max(0, a_ij.d), where g
+is the gradient with these units off.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Kinked:
         return rows
 
     def along(self, theta: np.ndarray, way: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One-sided derivatives of t -> f(theta + t way) at ``steps`` (T,): from the left and from the right."""
+        """Derivatives of t -> f(theta + t way) at ``steps`` (T,): from the left and from the right."""
         _, _, v, c = self.unpack(theta)
         _, _, dv, dc = self.unpack(way)
         z, dz = self.inner(theta), self.inner(way)
@@ -123,7 +124,7 @@ class Kinked:
         return sides[0], sides[1]
 
     def one_sided(self, theta: np.ndarray, way: np.ndarray, kinks: np.ndarray) -> tuple[float, float]:
-        """f'(theta; way) and f'(theta; -way), exact; ``kinks`` (K,) are those that theta is at, to rounding."""
+        """f'(theta; way) and f'(theta; -way); ``kinks`` (K,) are those that theta is at, to rounding."""
         _, _, v, c = self.unpack(theta)
         z, dz = self.inner(theta), self.inner(way)
         at_kink = np.zeros(z.size, dtype=bool)

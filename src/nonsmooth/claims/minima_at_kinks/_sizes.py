@@ -31,7 +31,7 @@ class _Size:
 
 
 _SIZES = {
-    "quick": _Size(64, 32, 8, 100, 4, 3, 700, 400, (20, 60, 180), (1, 2, 4)),
+    "quick": _Size(64, 32, 8, 100, 4, 3, 700, 300, (20, 60, 180), (1, 2, 4)),
     "laptop": _Size(128, 32, 16, 200, 4, 4, 2000, 2000, (20, 40, 80, 160, 320), (1, 2, 4, 8)),
     "paper": _Size(320, 32, 32, 500, 8, 6, 5000, 5000, (20, 40, 80, 160, 320, 640), (1, 2, 4, 8, 16)),
 }
@@ -49,6 +49,7 @@ def plan(claim: str, tier: str, settings: Mapping[str, Any]) -> Sequence[RunSpec
     }
     every = batches(size.seeds, size.batch)
     one, half = every[:1], [every[0][: size.batch // 2]]
+    some = [every[0][: size.batch * 3 // 8]]
     specs = []
 
     def add(experiment: str, chosen: Sequence[tuple[int, ...]], **given: Any) -> None:
@@ -66,8 +67,13 @@ def plan(claim: str, tier: str, settings: Mapping[str, Any]) -> Sequence[RunSpec
         add("ends", one, name="two layers", activation="relu", loss="square", layers=2)
     small = {"samples": 60, "side": 2, "width": 2}
     for activation in ("relu", "leaky-relu"):
-        add("hinge", half, name="narrow", activation=activation, **small)
-        add("hinge", half, name="wide", activation=activation, **{**small, "side": 4, "width": 4})
-    cells = {"samples": size.map_samples, "widths": size.map_widths, "side": 4, "iterations": size.map_iterations}
+        add("hinge", some, name="narrow", activation=activation, **small)
+        add("hinge", some, name="wide", activation=activation, **{**small, "side": 4, "width": 4})
+    cells = {
+        "samples": size.map_samples,
+        "widths": size.map_widths,
+        "side": 4,
+        "iterations": size.map_iterations,
+    }
     specs.append(RunSpec(claim, "map", {**common, **cells}, tuple(range(size.cells))))
     return specs

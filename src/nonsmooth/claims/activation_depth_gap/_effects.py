@@ -1,0 +1,112 @@
+"""What the time to a target depends on, and by how much: one change at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nonsmooth.claims._claim import Row
+from nonsmooth.claims.activation_depth_gap._plan import KINKED_GELU, NARROW, PAIR
+from nonsmooth.claims.activation_depth_gap._times import (
+    DEPTHS,
+    Ratio,
+    Setting,
+    best_step,
+    by_setting,
+    log_time,
+    paired,
+    ratio,
+    reached,
+    tuned,
+)
+from nonsmooth.findings import Finding
+
+__all__ = ["Effect", "effects", "factors"]
+
+Effect = tuple[str, int, Ratio]  # what is changed, the depth, the ratio of times
+
+
+def effects(rows: Sequence[Row]) -> list[Effect]:
+    """By what factor each change divides the time, without batch norm, Adam unless said, by depth."""
+    settings = by_setting(rows)
+    narrow = NARROW[-1]
+    found: list[Effect] = []
+    for depth in DEPTHS:
+        torch_init, matched, he, sgd = (
+            settings.get(Setting(depth, False, init, optimiser), {})
+            for init, optimiser in (
+                ("torch", "adam"),
+                ("matched", "adam"),
+                ("he", "adam"),
+                ("matched", "sgd"),
+            )
+        )
+        changes = (
+            ("ReLU → GELU, torch's initialisation", torch_init, "relu", torch_init, "gelu"),
+            ("ReLU → GELU, matched initialisation", matched, "relu", matched, "gelu"),
+            ("ReLU → GELU, matched initialisation, SGD", sgd, "relu", sgd, "gelu"),
+            ("smoothness alone: ReLU → analytic twin, 1e-4", matched, "relu", matched, narrow),
+            ("smoothness alone: kinked GELU → GELU", matched, KINKED_GELU, matched, "gelu"),
+            ("shape alone, smooth: ReLU's analytic twin → GELU", matched, narrow, matched, "gelu"),
+            ("shape alone, kinked: ReLU → kinked GELU", matched, "relu", matched, KINKED_GELU),
+            ("initialisation: torch's → matched, ReLU", torch_init, "relu", matched, "relu"),
+            ("initialisation: torch's → matched, GELU", torch_init, "gelu", matched, "gelu"),
+            ("initialisation: He's → matched, GELU", he, "gelu", matched, "gelu"),
+            ("optimiser: SGD → Adam, ReLU", sgd, "relu", matched, "relu"),
+        )
+        for what, before, old, after, new in changes:
+            if before is after:
+                runs = paired(before, (old, new))
+                slow, quick = runs.get(old, {}), runs.get(new, {})
+            else:
+                slow, quick = tuned(before.get(old, {})), tuned(after.get(new, {}))
+            if set(slow) & set(quick):
+                found.append((what, depth, ratio(slow, quick)))
+        found += _step_effect(matched.get("relu", {}), depth)
+    return found
+
+
+def _step_effect(steps: dict[float, dict[int, Row]], depth: int) -> list[Effect]:
+    """From the better neighbour of the best step size to the best one."""
+    if len(steps) < 2:
+        return []
+    best, sizes = best_step(steps), sorted(steps)
+    at = sizes.index(best)
+    beside = [sizes[k] for k in (at - 1, at + 1) if 0 <= k < len(sizes)]
+    worse = best_step({size: steps[size] for size in beside})
+    factor = f"{max(worse, best) / min(worse, best):.2g}"
+    return [(f"step size by a factor {factor}, ReLU", depth, ratio(steps[worse], steps[best]))]
+
+
+def factors(rows: Sequence[Row], part: str) -> list[Finding]:
+    """Every effect as a finding, and luck: the spread over seeds at one step size."""
+    findings = [
+        Finding(
+            f"depth {depth}, factor by which the time falls: {what}",
+            str(found),
+            found.n,
+            "No batch norm, each at its best step size. t-interval over seeds.",
+            part,
+            interval=found.interval,
+        )
+        for what, depth, found in effects(rows)
+    ]
+    for setting, activations in sorted(by_setting(rows).items()):
+        if setting.batch_norm or setting.optimiser != "adam" or setting.init == "he":
+            continue
+        for name, shown in zip(PAIR, ("ReLU", "GELU"), strict=True):
+            if name not in activations:
+                continue
+            runs = list(activations[name][best_step(activations[name])].values())
+            times = [math.exp(log_time(row)) for row in runs]
+            missed = sum(not reached(row) for row in runs)
+            findings.append(
+                Finding(
+                    f"luck, {shown}, {setting}: slowest over quickest seed",
+                    f"{'at least ' if missed else ''}{max(times) / min(times):.2f}",
+                    len(runs),
+                    f"At the best step size, α = {best_step(activations[name]):g}; {missed} censored.",
+                    part,
+                )
+            )
+    return findings
