@@ -91,7 +91,7 @@ def cause_smoothness(rows: Sequence[Row]) -> _Answer:
     settings = {s: each for s, each in _with_twins(rows).items() if paired(each, (*PAIR, *twins))}
     if _MAIN not in settings:
         return Ruling(part, Attribution.UNDECIDED, 0, "Not every twin was run."), []
-    pairs = {setting: paired(each, PAIR) for setting, each in settings.items()}
+    pairs = {setting: paired(each, (*PAIR, *twins)) for setting, each in settings.items()}
     gaps = {s: ratio(pair["relu"], pair["gelu"], len(pairs)) for s, pair in pairs.items()}
     gapped = {s: each for s, each in settings.items() if gaps[s].above}
     sides: dict[str, Ratio] = {}

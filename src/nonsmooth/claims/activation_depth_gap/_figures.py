@@ -1,4 +1,4 @@
-"""Figure 2, survival curves, the two roads from ReLU to GELU, the step sizes, and what the time depends on."""
+"""Figure 2, survival curves, the two roads from ReLU to GELU, step sizes, and what the time depends on."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ def survival(rows: Sequence[Row]) -> Drawing:
             if ax.lines:
                 ax.legend(loc="best", fontsize=7)
     caption = (
-        "Share of seeds whose training loss has not reached the target, each activation at its best step size; "
-        "Adam, no batch norm. Curves are shifted up by 0.012 each so that none hides another. A curve that ends "
-        "above 0 has runs censored at the horizon."
+        "Share of seeds whose training loss has not reached the target, each activation at its best step "
+        "size; Adam, no batch norm. Curves are shifted up by 0.012 each so that none hides another. A curve "
+        "that ends above 0 has runs censored at the horizon."
     )
     return Drawing("survival", caption, figure)
 
@@ -148,9 +148,10 @@ def widths(rows: Sequence[Row]) -> Drawing:
     right.set(xlabel="spacing D of GELU's kinks", ylabel="steps to the target")
     right.set(title="GELU's shape, kinked all along")
     caption = (
-        "Geometric mean of the restricted time and the range of the seeds, each activation at its best step size; "
-        "depth 11, matched initialisation, Adam. Left, from right to left, smooth networks lose GELU's shape; "
-        "right, from left to right, kinked ones do (from 5 on they are ReLU). Numbers: censored runs, where any."
+        "Geometric mean of the restricted time and the range of the seeds, each activation at its best step "
+        "size; depth 11, matched initialisation, Adam. Left, from right to left, smooth networks lose "
+        "GELU's shape; right, from left to right, kinked ones do (from 5 on they are ReLU). Numbers: "
+        "censored runs, where any."
     )
     return Drawing("widths", caption, figure)
 
@@ -221,8 +222,8 @@ def step_sizes(rows: Sequence[Row]) -> Drawing:
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
     caption = (
-        "Geometric mean of the restricted time over the seeds, by activation and depth. White marks: fewer than "
-        "half of the runs reach the target, and the mark stands at or near the horizon."
+        "Geometric mean of the restricted time over the seeds, by activation and depth. White marks: fewer "
+        "than half of the runs reach the target, and the mark stands at or near the horizon."
     )
     return Drawing("step-sizes", caption, figure)
 
@@ -251,8 +252,8 @@ def depends(rows: Sequence[Row]) -> Drawing:
     ax.minorticks_off()
     ax.legend(loc="lower right")
     caption = (
-        "Ratio of restricted times before and after a change, each at its best step size; t-intervals over seeds, "
-        "no batch norm, Adam unless said. Shape, initialisation, optimiser and step size move it; smoothness at a "
-        "given shape is the pair of rows named so."
+        "Ratio of restricted times before and after a change, each at its best step size; t-intervals over "
+        "seeds, no batch norm, Adam unless said. Shape, initialisation, optimiser and step size move it; "
+        "smoothness at a given shape is the pair of rows named so."
     )
     return Drawing("depends", caption, figure)

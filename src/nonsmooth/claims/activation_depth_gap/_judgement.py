@@ -134,7 +134,7 @@ def _common_steps(
             (relu, gelu), deep = ([list(depth[name][step].values()) for name in PAIR] for depth in pair)
             p = log_rank(deep[0], deep[1])
             hits = [sum(map(reached, runs)) for runs in (relu, gelu, *deep)]
-            every += [*relu, *gelu, *deep]
+            every += [*relu, *gelu, *deep[0], *deep[1]]
             opens = (
                 p is not None
                 and p < 0.05 / len(common)

@@ -128,7 +128,7 @@ class _Approach:
 
 
 def near(spec: RunSpec) -> list[Row]:
-    """The rows of ``minima``; then from beside each minimum: constant and falling steps, BFGS, smooth twins."""
+    """The rows of ``minima``; then from beside each: constant and falling steps, BFGS, smooth twins."""
     net, found = _minima(spec)
     points = torch.from_numpy(np.stack([face.theta for _, face in found])).to(net.x)
     ways = torch.from_numpy(np.stack([spec.rng("way", s).standard_normal(net.size) for s in spec.seeds])).to(
@@ -236,7 +236,7 @@ def hinge(spec: RunSpec) -> list[Row]:
 
 
 def width_map(spec: RunSpec) -> list[Row]:
-    """Share of the certified minima that are at kinks, over samples and hidden units; square loss, weight decay."""
+    """Share of the certified minima that are at kinks, over samples and hidden units; square loss."""
     rows = []
     for samples in spec["samples"]:
         for width in spec["widths"]:

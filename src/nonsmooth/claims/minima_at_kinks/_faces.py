@@ -133,7 +133,7 @@ def _collapsed(f: Kinked, theta: np.ndarray) -> bool:
 
 
 def _leave(state: _State, model: Model, basis: np.ndarray, triangle: np.ndarray) -> int | None:
-    """Take the kink with the worst multiplier off the face, to the side where f falls; None if all are right."""
+    """Take the kink with the worst multiplier off the face, to where f falls; None if all are right."""
     if not state.face:
         return None
     count = len(state.face)

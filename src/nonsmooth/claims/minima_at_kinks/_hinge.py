@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -141,7 +142,7 @@ def _programme(f: Hinge, theta: np.ndarray, radius: float) -> tuple[np.ndarray, 
     cost = np.concatenate([np.zeros(theta.size), np.full(n, 1 / n), np.zeros(len(i))])
     limits = [(-radius, radius)] * theta.size + [(0, None)] * n + [(None, None)] * len(i)
     rows = sparse.vstack([hinge, below, above]).tocsc()
-    solved = linprog(cost, A_ub=rows, b_ub=bound, bounds=limits, method="highs-ds")
+    solved: Any = linprog(cost, A_ub=rows, b_ub=bound, bounds=limits, method="highs-ds")
     if solved.x is None:  # HiGHS gave up: nothing promised
         return np.zeros(theta.size), 0.0
     return solved.x[: theta.size], float(np.maximum(q, 0).mean() - solved.fun)
@@ -189,8 +190,8 @@ def _steepest(f: Hinge, theta: np.ndarray) -> _Steepest:
             on[i, j] = side
         way, least = _derivative(f, theta, on, at & (f.y[:, None] * v < 0), places)
         count += 1
-        if least < -_STATIONARY:
-            return _Steepest(way, True, count)
+        if not least >= -_STATIONARY:
+            return _Steepest(way if least < 0 else None, False, count)
     return _Steepest(None, len(places) <= _BRANCHES, count)
 
 
@@ -216,11 +217,11 @@ def _derivative(
     stay = sparse.hstack([away, sparse.csr_matrix((len(held), len(tied) + len(i)))])
     rows = sparse.vstack([hinge, below, above, stay]).tocsc()
     limits = [(-1, 1)] * theta.size + [(0, None)] * len(tied) + [(None, None)] * len(i)
-    solved = linprog(
-        cost, A_ub=rows, b_ub=np.zeros(rows.shape[0]), bounds=limits, method="highs-ds", options=_TIGHT
+    solved: Any = linprog(
+        cost, A_ub=rows, b_ub=np.zeros(len(tied) + 2 * len(i) + len(held)), bounds=limits, method="highs-ds", options=_TIGHT
     )
     if solved.x is None:  # HiGHS gave up: no certificate
-        return np.zeros(theta.size), -np.inf
+        return np.zeros(theta.size), np.nan
     return solved.x[: theta.size], float(solved.fun)
 
 

@@ -234,7 +234,7 @@ def access(rows: Sequence[Row]) -> _Answer:
     fell = sum(r["falling"] < r["falling_early"] / 2 for r in mine)
     extra = {
         "constant": "It stays as far away as its step makes it.",
-        "falling": f"From an eighth of the steps to the last the distance halves in {fell} of {len(mine)} seeds.",
+        "falling": f"From an eighth of the steps to the last it halves in {fell} of {len(mine)} seeds.",
         "bfgs": "The kinks are met to rounding.",
     }
     findings = [
