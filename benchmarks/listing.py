@@ -3,10 +3,11 @@
     python benchmarks/listing.py [--fraction 0.1] [--vgg16-fraction 0.05] [--turns 5] [--device cuda]
 
 The listing: a DataLoader whose 2 or 4 workers convert one image at a time (torchvision's ToTensor and
-Normalize, written out here because torchvision is no dependency), the penalty a Python loop of ``abs().sum()``
-in the graph, ``loss.item()`` after every step, stock optimisers. Ours: ``train`` on a ``Resident``, the
-penalty's subgradient beside the graph, the optimiser's fused version. Each side has a process of its own and
-they take turns; a ratio is taken within each turn and its median over the turns is what counts. Measured:
+Normalize, written out here because torchvision is no dependency), the penalty a Python loop of
+``abs().sum()`` in the graph, ``loss.item()`` after every step, stock optimisers. Ours: ``train`` on a
+``Resident``, the penalty's subgradient beside the graph, the optimiser's fused version. Each side has a
+process of its own and they take turns; a ratio is taken within each turn and its median over the turns is
+what counts. Measured:
 
     update      penalty and optimiser's step alone, all parameters of VGG16, gradients at hand. RMSprop has no
                 fused version in torch: its step is compiled on our side
@@ -14,10 +15,11 @@ they take turns; a ratio is taken within each turn and its median over the turns
                 two would draw different masks
     small vgg   an epoch with its validation of the paper's VGG11, batch 128, 2 workers, SGD
 
-on a fraction of CIFAR-10 (its folder from NONSMOOTH_CIFAR10, or else shared/data/cifar10 beside the repository;
-random images of the same shape where there is none). The losses of all steps must agree to rounding. On the CPU
-both sides compute in float32; on an accelerator ours computes the epochs in bfloat16 and compiled, and the
-losses are compared in epochs of their own without. Leaves with 1 where a target is missed or losses differ.
+on a fraction of CIFAR-10 (its folder from NONSMOOTH_CIFAR10, or else shared/data/cifar10 beside the
+repository; random images of the same shape where there is none). The losses of all steps must agree to
+rounding. On the CPU both sides compute in float32; on an accelerator ours computes the epochs in bfloat16
+and compiled, and the losses are compared in epochs of their own without. Leaves with 1 where a target is
+missed or losses differ.
 
 The share of peak is that of a large matrix product in the same precision; the work is counted by
 ``torch.utils.flop_counter``, forward and backward, without evaluation and update.
@@ -33,6 +35,7 @@ import os
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -52,6 +55,7 @@ from nonsmooth.training import Recipe, Resident, train
 from nonsmooth.training._l1 import add_l1_
 from nonsmooth.training._memory import freed_memory_kept
 
+PARTS = ("update", "small vgg", "vgg16")
 L1 = {"vgg16": 2e-5, "small vgg": 1e-4}
 RATE = 0.003  # the listing's
 BATCH = {"vgg16": 512, "small vgg": 128}
@@ -214,6 +218,7 @@ def _wait(device: str) -> None:
 def _side(pipe: Connection, threads: int) -> None:
     """A process that does what it is told: make a piece of work, take a turn of it, drop it."""
     torch.set_num_threads(threads)
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # the listing's 4 on fewer CPUs
     work: Any = None
     while True:
         order, *arguments = pipe.recv()
@@ -307,9 +312,8 @@ def work_of(name: str) -> float:
 
 def _verdict(what: str, value: float, target: float, *, least: bool) -> bool:
     good = value >= target if least else value <= target
-    print(
-        f"    {what}: {value:.3g}, target at {'least' if least else 'most'} {target:g}{'' if good else '   MISSED'}"
-    )
+    bound, missed = "least" if least else "most", "" if good else "   MISSED"
+    print(f"    {what}: {value:.3g}, target at {bound} {target:g}{missed}")
     return good
 
 
@@ -359,22 +363,27 @@ def _epochs(
 
 @click.command()
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure this part; can be repeated.")
 @click.option("--fraction", default=0.1, show_default=True, help="Of the small VGG's epoch, at most 1.")
 @click.option("--vgg16-fraction", default=0.05, show_default=True, help="Of VGG16's epoch.")
 @click.option("--turns", default=5, show_default=True, help="That count; one more warms up.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to this file.")
-def main(device: str, fraction: float, vgg16_fraction: float, turns: int, file: Path | None) -> None:
+def main(
+    device: str, only: tuple[str, ...], fraction: float, vgg16_fraction: float, turns: int, file: Path | None
+) -> None:
     """The paper's listing against nonsmooth.training, in turns."""
     threads, made, rows = torch.get_num_threads(), environment(), []
     where = torch.cuda.get_device_name() if device == "cuda" else f"{made['processor']}, {threads} threads"
     print(f"{where}, torch {torch.__version__}, {images(10).name}, medians of {turns} turns")
     print(f"peak: {peak(device, torch.float32) / 1e9:.0f} GFLOP/s in float32")
+    good = []
     with sides(threads) as tell:
-        good = [
-            _updates(tell, device, turns, rows),
-            _epochs(tell, "small vgg", device, fraction, turns, rows),
-            _epochs(tell, "vgg16", device, vgg16_fraction, turns, rows),
-        ]
+        for part in only or PARTS:
+            if part == "update":
+                good.append(_updates(tell, device, turns, rows))
+            else:
+                share = vgg16_fraction if part == "vgg16" else fraction
+                good.append(_epochs(tell, part, device, share, turns, rows))
     if file is not None:
         file.write_text(json.dumps({"environment": made, "device": where, "rows": rows}, indent=1))
     sys.exit(0 if all(good) else 1)

@@ -1,4 +1,4 @@
-"""The paper's small VGG on CIFAR-10 with an attached L1 penalty: how good it gets, and which weights are zero.
+"""The paper's small VGG on CIFAR-10 with an attached L1 penalty: how good it gets, and which weights are 0.
 
 python examples/train_cifar10.py FOLDER
 torchrun --nproc-per-node 2 examples/train_cifar10.py FOLDER
@@ -50,7 +50,7 @@ def main(folder: Path, epochs: int, strength: float, count: int | None, checkpoi
     result = train(model, data, optimizer, recipe, scheduler=schedule, checkpoint=checkpoint, on_epoch=show)
     if first:
         print(f"{result.images_per_second:.0f} images a second")
-        print(ns.sparsity(model))
+        print(ns.sparsity(model), flush=True)
     if dist.is_initialized():
         dist.barrier()
         os._exit(0)  # leaving in the ordinary way, gloo's threads hang now and then

@@ -27,7 +27,7 @@ def _spec(optimiser: str, **changed) -> RunSpec:
         "count": 84,
         "test_count": 200,
         "epochs_small": 2,
-        "pretrained": 1,
+        "pretrained": [1, 1],
         "free_weights": 50,
     }
     given = {"images": "digits", "device": "cpu", "weights": "stand-in"}
@@ -172,7 +172,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch) -> None:
         assert sorted(p.name for p in tmp_path.iterdir()) == [
             "listing-0.002-0.pt",
             "listing-2-0.pt",
-            "stand-in-0.pt",
+            "stand-in-0-0.pt",
+            "stand-in-1-0.pt",
         ]
         (tmp_path / "listing-0.002-0.pt").unlink()
         monkeypatch.setattr(_stand_in, "_kept", {})

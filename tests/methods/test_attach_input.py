@@ -44,7 +44,10 @@ from nonsmooth.errors import InputError
             "attachment of 1 parameters",
         ),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=3), "params is a int; give a model, tensors"),
-        (lambda o, w: ns.attach(o, ns.L1(0.1), params=[("a", "b", w)]), r"params holds \(str, str, Parameter"),
+        (
+            lambda o, w: ns.attach(o, ns.L1(0.1), params=[("a", "b", w)]),
+            r"params holds \(str, str, Parameter",
+        ),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[(0, w)]), r"params holds \(int, Parameter\); give"),
         (lambda o, w: ns.attach(o, {w: ns.L1(0.1)}, params=[w]), "a pattern .* is a Parameter; give names"),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[w], schedule=0.5), "schedule is a float; give a func"),

@@ -41,13 +41,11 @@ def _run(kind: str, method: str, penalty: str, world: int, file: Path) -> list[t
         ("sharded", "attached", "MCP"),
         ("sharded", "attached", "rows"),
         ("sharded", "attached", "columns"),
-        ("replicated", "ProxAdam", "L1"),
         ("sharded", "ProxAdam", "L1"),
         ("sharded", "ProxAdam", "columns"),
         ("sharded", "ProxAdam, compiled", "L1"),
-        ("sharded", "ProxAdam, compiled", "rows"),
         ("sharded", "ProxSGD", "L1"),
-        ("sharded", "ProxSGD", "rows"),
+        ("sharded", "ProxSGD", "columns"),
         ("sharded", "dual averaging", "MCP"),
     ],
 )
@@ -56,4 +54,7 @@ def test_two_ranks_equal_one(kind: str, method: str, penalty: str, tmp_path) -> 
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
         assert torch.equal(a == 0, b == 0)
-    assert any((p == 0).any() for p in one)
+    zeros = torch.cat([(p == 0).flatten() for p in one if p.ndim == 2])
+    assert zeros.any()
+    assert not zeros.all()
+    assert one[-1] > 0  # the penalty's value

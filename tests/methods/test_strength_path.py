@@ -91,7 +91,7 @@ def test_without_gradients_or_scores() -> None:
         ns.strength_path(prox, fit)
     with pytest.raises(InputError, match="no scores"):
         _ = ns.strength_path(prox, fit, factors=[1.0]).chosen
-    with pytest.raises(InputError, match="prox is a ProxAdam; give what ns.attach returned"):
+    with pytest.raises(InputError, match=r"prox is a ProxAdam; give what ns.attach returned"):
         ns.strength_path(ns.ProxAdam([nn.Parameter(torch.ones(1))]), lambda: None)  # type: ignore[arg-type]
 
 

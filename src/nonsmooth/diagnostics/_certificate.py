@@ -330,7 +330,7 @@ def _weighted(loss_fn: Any) -> tuple[str, ...]:
     if not (ignores or weighs):
         return ()
     return (
-        f"{type(loss_fn).__name__} divides by the weights of a batch's samples, and the batches count by their "
+        f"{type(loss_fn).__name__} divides by the weights of a batch's samples, and batches count by their "
         "number of samples: their mean is that over the data only if all weigh alike. Give size=, a batch's "
         "total weight, e.g. lambda batch: loss_fn.weight[batch[1]].sum().",
     )

@@ -106,7 +106,9 @@ class LinearProblem:
         z = X @ parts[0].w.T + (parts[1].w if len(parts) > 1 else 0.0)
         here, size = (self.loss.value(at, y) / self.loss.terms(z) for at in (z, 0 * z))
         if abs(here - mean) > torch.finfo(weight.parameter.dtype).eps ** 0.5 * (abs(here) + abs(size)):
-            return f"the loss of the batches is {mean:.6g}, that of a linear model with these weights {here:.6g}"
+            return (
+                f"the loss of the batches is {mean:.6g}, that of a linear model with these weights {here:.6g}"
+            )
         return _bound(self.loss, X, y, parts)
 
 
@@ -198,7 +200,7 @@ def recognise(model: nn.Module, loss_fn: Any) -> LinearProblem | str:
     loss = _loss(loss_fn)
     if loss is None:
         return (
-            "the loss is not a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch, "
+            "the loss is no mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch, "
             "without weights"
         )
     if getattr(loss_fn, "ignore_index", -1) >= 0:  # a negative one is seen in the data

@@ -202,7 +202,7 @@ def attach(
     """Attach a penalty to an optimiser: from now on ``optimizer.step()`` ends with its proximal step.
 
     Remove the penalty from the loss: it would be counted twice. A parameter whose ``.grad`` is None in a step
-    is left alone in it, as by the optimiser; entries that a sparse gradient leaves out have gradient 0 and are
+    is left alone in it, as by the optimiser; entries that a sparse gradient omits have gradient 0 and are
     the penalty's.
 
     Args:

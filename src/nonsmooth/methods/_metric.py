@@ -200,7 +200,9 @@ def effective_step(
     1.0
     """
     state = optimizer.state.get(parameter, {})  # indexing would leave an empty entry behind
-    return rule_of(type(optimizer))(group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter)
+    return rule_of(type(optimizer))(
+        group, state if gain is None else ChainMap({_GAIN: gain}, state), parameter
+    )
 
 
 def _number(value: Any) -> Number:

@@ -105,6 +105,8 @@ def proximal_steps_(
             others.append((p, penalty, metric))
         else:
             together.append(Shrinkage(p, *known, metric))
-    others += [(p, ElasticNet(l1, l2), metric) for p, l1, l2, metric in (thresholds or soft_thresholds_)(together)]
+    others += [
+        (p, ElasticNet(l1, l2), metric) for p, l1, l2, metric in (thresholds or soft_thresholds_)(together)
+    ]
     for p, penalty, metric in others:
         penalty.prox(p, metric.step(), out=p)

@@ -14,7 +14,6 @@ from nonsmooth.claims.activation_depth_gap._findings import title
 from nonsmooth.claims.activation_depth_gap._plan import KINKED_GELU, NARROW, PAIR
 from nonsmooth.claims.activation_depth_gap._times import (
     DEPTHS,
-    Activations,
     Setting,
     best_step,
     by_setting,
@@ -40,7 +39,7 @@ def figure_2(rows: Sequence[Row]) -> Drawing:
     """The paper's four panels: training loss over steps, a line a seed and their mean."""
     settings = by_setting(rows, "curves")
     shown = sorted({setting.depth for setting in settings}) or list(DEPTHS)
-    figure, axes = canvas(len(shown), 2, width=3.9, height=2.7)
+    figure, axes = canvas(len(shown), 2, width=3.9, height=2.7, sharey="row")
     drawn: list[Row] = []
     for down, norm in enumerate((False, True)):
         for across, depth in enumerate(shown):
@@ -120,66 +119,62 @@ def survival(rows: Sequence[Row]) -> Drawing:
 def widths(rows: Sequence[Row]) -> Drawing:
     """Time over the width of the smooth twins, and over the spacing of GELU's kinks."""
     activations = by_setting(rows).get(Setting(11, False, "matched", "adam"), {})
-    figure, axes = canvas(2, 1, width=4.3, height=3.2, sharey=True)
+    runs = paired(activations, activations) if activations else {}
+    figure, axes = canvas(2, 1, width=4.3, height=3.4, sharey=True)
     left, right = axes[0]
-    roads = (
-        (left, "smoothed-relu", "parabola (C1,1)", COLOURS[2], "^"),
-        (left, "analytic-relu", "analytic", COLOURS[3], "v"),
-        (right, "kinked-gelu", "piecewise linear", COLOURS[4], "D"),
-    )
-    for ax, kind, label, colour, mark in roads:
-        found = {float(n.partition(":")[2]): n for n in activations if n.startswith(f"{kind}:")}
-        _points(ax, activations, found, label, colour, mark)
-    for ax in (left, right):
-        for name in PAIR:
+    for name in PAIR:
+        if name in runs:
             label, colour, line, _ = _LOOKS[name]
-            runs = paired(activations, (*PAIR,)).get(name)
-            if runs:
-                mean, low, high = _spread(list(runs.values()))
+            mean, low, high = _spread(list(runs[name].values()))
+            for ax in (left, right):
                 ax.axhline(mean, color=colour, ls=line, lw=1.6, label=label)
                 ax.axhspan(low, high, color=colour, alpha=0.12, lw=0)
-        ax.set(xscale="log", yscale="log")
-        if ax.lines:
-            ax.legend(loc="best", fontsize=7)
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("{x:g}")
-    left.set(xlabel="width D over which ReLU is rounded", ylabel="steps to the target")
+    _points(left, runs, "smoothed-relu:", "parabola (C1,1)", COLOURS[2], "^", 1.0)
+    _points(left, runs, "analytic-relu:", "analytic", COLOURS[3], "v", 1.15)
+    _points(right, runs, "kinked-gelu:", "piecewise linear", COLOURS[4], "D", 1.0)
+    left.set(xlabel="width D over which ReLU is rounded", ylabel="steps to the target", xlim=(5e-5, 12))
     left.set(title="ReLU's shape, smooth all along")
-    right.set(xlabel="spacing D of GELU's kinks", ylabel="steps to the target")
+    right.set(xlabel="spacing D of GELU's kinks", ylabel="steps to the target", xlim=(0.2, 6))
     right.set(title="GELU's shape, kinked all along")
+    for ax in (left, right):
+        ax.set(xscale="log", yscale="log")
+        _plain_ticks(ax)
+    if runs:
+        known: dict[str, Any] = {}
+        for ax in (left, right):
+            handles, labels = ax.get_legend_handles_labels()
+            known |= dict(zip(labels, handles, strict=True))
+        figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5)
     caption = (
         "Geometric mean of the restricted time and the range of the seeds, each activation at its best step "
-        "size; depth 11, matched initialisation, Adam. Left, from right to left, smooth networks lose "
-        "GELU's shape; right, from left to right, kinked ones do (from 5 on they are ReLU). Numbers: "
-        "censored runs, where any."
+        "size; depth 11, matched initialisation, Adam. Left, from right to left, smooth networks lose GELU's "
+        "shape; right, from left to right, kinked ones do (from 5 on they are ReLU). Numbers: censored runs, "
+        "where any."
     )
     return Drawing("widths", caption, figure)
 
 
 def _points(
-    ax: Any, activations: Activations, found: dict[float, str], label: str, colour: str, mark: str
+    ax: Any, runs: dict[str, dict[int, Row]], kind: str, label: str, colour: str, mark: str, aside: float
 ) -> None:
-    for k, (width, name) in enumerate(sorted(found.items())):
-        runs = list(paired(activations, (name, *PAIR)).get(name, {}).values())
-        if not runs:
-            continue
-        mean, low, high = _spread(runs)
-        ax.errorbar(
-            [width],
-            [mean],
-            yerr=[[mean - low], [high - mean]],
-            marker=mark,
-            ms=5,
-            color=colour,
-            lw=1,
-            ls="none",
-            label=label if k == 0 else None,
-        )
-        missed = sum(not reached(row) for row in runs)
+    """One mark a width, a little aside so that two kinds do not hide each other."""
+    for k, name in enumerate(sorted(name for name in runs if name.startswith(kind))):
+        mine = list(runs[name].values())
+        x, (mean, low, high) = aside * float(name.removeprefix(kind)), _spread(mine)
+        ax.plot([x, x], [low, high], color=colour, lw=1)
+        ax.plot(x, mean, marker=mark, ms=5, color=colour, ls="none", label=label if k == 0 else None)
+        missed = sum(not reached(row) for row in mine)
         if missed:
-            ax.annotate(
-                f"{missed}/{len(runs)}", (width, high), (0, 3), textcoords="offset points", fontsize=7
-            )
+            ax.annotate(f"{missed}/{len(mine)}", (x, high), (0, 3), textcoords="offset points", fontsize=7)
+
+
+def _plain_ticks(ax: Any) -> None:
+    """Steps as numbers, not as powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _spread(runs: Sequence[Row]) -> tuple[float, float, float]:
@@ -189,41 +184,33 @@ def _spread(runs: Sequence[Row]) -> tuple[float, float, float]:
 
 def step_sizes(rows: Sequence[Row]) -> Drawing:
     """Time over the step size, by initialisation, optimiser and depth."""
-    settings = by_setting(rows)
-    kinds = [
-        (False, "torch", "adam"),
-        (False, "matched", "adam"),
-        (True, "torch", "adam"),
-        (False, "torch", "sgd"),
-        (False, "matched", "sgd"),
-        (True, "torch", "sgd"),
-    ]
-    figure, axes = canvas(3, 2, width=3.4, height=2.7)
-    for ax, (norm, init, optimiser) in zip(axes.flat, kinds, strict=True):
-        for k, depth in enumerate(DEPTHS):
+    settings = {s: each for s, each in by_setting(rows).items() if s.init != "he" and s.depth in DEPTHS}
+    kinds = sorted({setting[1:] for setting in settings}, key=lambda kind: (kind[2], kind[0], kind[1]))
+    figure, axes = canvas(3, max(1, -(-len(kinds) // 3)), width=3.4, height=2.8)
+    for ax, (norm, init, optimiser) in zip(axes.flat, kinds, strict=False):
+        for depth, width, mark in zip(DEPTHS, (1, 2), "os", strict=True):
             activations = settings.get(Setting(depth, norm, init, optimiser), {})
             for name in PAIR:
                 label, colour, line, _ = _LOOKS[name]
                 points = sorted(activations.get(name, {}).items())
-                if not points:
-                    continue
                 means = [_spread(list(runs.values()))[0] for _, runs in points]
-                ax.plot([step for step, _ in points], means, color=colour, ls=line, lw=(1, 2)[k])
+                ax.plot([step for step, _ in points], means, color=colour, ls=line, lw=width)
                 for (step, runs), mean in zip(points, means, strict=True):
-                    full = 2 * sum(map(reached, runs.values())) >= len(runs)
-                    ax.plot(step, mean, marker="os"[k], ms=5, color=colour, mfc=colour if full else "white")
-                ax.plot(
-                    [], [], color=colour, ls=line, lw=(1, 2)[k], marker="os"[k], label=f"{label}, {depth}"
-                )
+                    trained = 2 * sum(map(reached, runs.values())) >= len(runs)
+                    ax.plot(step, mean, marker=mark, ms=5, color=colour, mfc=colour if trained else "white")
+                ax.plot([], [], color=colour, ls=line, lw=width, marker=mark, label=f"{label}, depth {depth}")
         what = "batch norm" if norm else f"{init} initialisation"
         ax.set(xscale="log", yscale="log", xlabel="step size α", ylabel="steps to the target")
         ax.set(title=f"{title(optimiser)}, {what}")
+        _plain_ticks(ax)
+    for ax in axes.flat[len(kinds) :]:
+        ax.set_axis_off()
     handles, labels = axes[0, 0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
     caption = (
-        "Geometric mean of the restricted time over the seeds, by activation and depth. White marks: fewer "
-        "than half of the runs reach the target, and the mark stands at or near the horizon."
+        "Geometric mean of the restricted time over the seeds. White marks: fewer than half of the runs "
+        "reach the target, and the mark stands at or near the horizon."
     )
     return Drawing("step-sizes", caption, figure)
 

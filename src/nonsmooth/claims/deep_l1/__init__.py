@@ -33,16 +33,16 @@ from nonsmooth.findings import Drawing, Part
 from nonsmooth.runs import RunSpec
 
 _SEEDS = "holds if in every seed of both protocols, differs if in none, else holds in part"
-_LONG = "at least 95 % of the weights, by ns.floor from the same start and steps, have reached 0 at 0.002"
+_LONG = "of the weights, by ns.floor from the same start and steps, have reached 0 at 0.002"
 _NORM_RULE = (
     "Listing and clean protocol, each seed: the last iterate's L1 norm at λ1 = 2 exceeds that at 0.002; "
-    f"{_SEEDS}. Judged only where {_LONG}, and the floor at 2 (ns.floor) exceeds the largest norm that a "
-    "network better than a constant can have at 0.002: below that size the printed order cannot be expected "
-    "of any optimiser that fits the data."
+    f"{_SEEDS}. Judged only where at least 99.9 % {_LONG}, and the floor at 2 (ns.floor) exceeds the largest "
+    "norm that a network better than a constant can have at 0.002: below that size the printed order cannot "
+    "be expected of any optimiser that fits the data."
 )
 _SHARE_RULE = (
     "Listing and clean protocol, each seed: the share of parameters below 1e-5 is smaller at λ1 = 2 than at "
-    f"0.002; {_SEEDS}. Judged only where {_LONG}."
+    f"0.002; {_SEEDS}. Judged only where at least 95 % {_LONG}."
 )
 _SECOND = "“for SGD and Adam, larger values of λ1 result in a larger L1 norm at convergence”"
 _NOTE = (
@@ -96,8 +96,8 @@ class DeepL1(Claim):
             "norms-differ",
             "“The L1 norms at convergence differ substantially across the three optimizer variants”.",
             "Largest over smallest L1 norm of the three last iterates at least 2, at λ1 = 0.002 and at 2, in "
-            f"the listing and in the clean protocol: {_SEEDS}. Judged only where {_LONG}, for each "
-            "optimiser.",
+            f"the listing and in the clean protocol: {_SEEDS}. Judged only where at least 99.9 % {_LONG}, "
+            "for each optimiser.",
             least_n=3,
             comparisons=4,
         ),
@@ -211,8 +211,9 @@ class DeepL1(Claim):
         "where all weights have long arrived; quick takes 784 and 196 and therefore decides little. The "
         "paper's seed is 42; seeds here are 0, 1, 2. The switches, the attached penalty and the twins are "
         "run for seed 0.",
-        "The stand-in: He's start (head a tenth), AdamW, step 5e-4, decay 0.5, cross-entropy, dropout off, "
-        "30 epochs (quick: 6), on the images that are then used. Heads of 10 classes are drawn anew.",
+        "The stand-in: He's start (head a tenth), cross-entropy without penalty, dropout off, AdamW on the "
+        "images that are then used: 20 epochs with step 5e-4 and decay 0.5, 15 with step 1e-3 and decay 10, "
+        "which keeps |w| below some 1/10 (quick: 4 and 2 epochs). Heads of 10 classes are drawn anew.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:

@@ -73,6 +73,7 @@ def chain(spec: RunSpec) -> list[Row]:
             "classes": protocol.classes,
             "start_norm": float(starts.double().abs().sum()),
             "start_accuracy": reached["accuracy"],
+            "start_loss": reached["loss"],
             **_course(result),
             **_sizes(model, penalised),
             "before": before,

@@ -15,7 +15,7 @@ from nonsmooth.claims.deep_l1._protocols import (
     STAND_IN,
     norm_of_constants,
 )
-from nonsmooth.claims.deep_l1._rows import both, by_seed, legs, of_experiment, undecided_because
+from nonsmooth.claims.deep_l1._rows import both, by_seed, legs, of_experiment, too_short, undecided_because
 from nonsmooth.findings import Finding, Result, Ruling, number
 
 __all__ = ["Answer", "fewer_prunable", "larger_norm", "norms_differ", "percent", "shown", "spread", "table_2"]
@@ -69,7 +69,7 @@ def norms_differ(rows: Sequence[Row]) -> Answer:
                     agrees=all(told[-1]),
                 )
             )
-        reasons += [undecided_because(both(rows, protocol, name), norms=False) for name in OPTIMISERS]
+        reasons += [too_short(both(rows, protocol, name), norms=True) for name in OPTIMISERS]
     n = min(counts, default=0)
     if not n:
         return Ruling(part, Result.NOT_JUDGED, 0, "Not all optimisers were run at both strengths."), findings

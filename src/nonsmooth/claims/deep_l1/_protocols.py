@@ -112,7 +112,7 @@ class Size:
         count, test_count: images; None for all. Steps an epoch: count / batch, rounded up.
         epochs_small, epochs_large: at λ1 = 0.002 and at 2.
         epochs_twin: of the rounded penalties, at 2.
-        pretrained: epochs of the stand-in's training.
+        pretrained: epochs of the two stages of the stand-in's training.
         seeds: of the listing and of the clean protocol.
         free_weights: in the free populations.
         noise_steps: of the free populations with noise.
@@ -126,16 +126,16 @@ class Size:
     epochs_small: int
     epochs_large: int
     epochs_twin: int
-    pretrained: int
+    pretrained: tuple[int, int]
     seeds: int
     free_weights: int
     noise_steps: int
 
 
 SIZES = {
-    "quick": Size(1 / 32, 8, 14, 1372, 256, 4, 1, 6, 6, 1, 2000, 1500),
-    "laptop": Size(1 / 16, 16, 14, 1372, 512, 200, 20, 40, 30, 3, 10_000, 10_000),
-    "paper": Size(1.0, 32, 512, None, None, 200, 200, 200, 30, 3, 10_000, 19_600),
+    "quick": Size(1 / 32, 8, 14, 1372, 256, 4, 1, 6, (4, 2), 1, 2000, 1500),
+    "laptop": Size(1 / 16, 16, 14, 1372, 512, 200, 20, 40, (20, 15), 3, 10_000, 10_000),
+    "paper": Size(1.0, 32, 512, None, None, 200, 200, 200, (20, 15), 3, 10_000, 19_600),
 }
 
 

@@ -218,7 +218,12 @@ def _derivative(
     rows = sparse.vstack([hinge, below, above, stay]).tocsc()
     limits = [(-1, 1)] * theta.size + [(0, None)] * len(tied) + [(None, None)] * len(i)
     solved: Any = linprog(
-        cost, A_ub=rows, b_ub=np.zeros(len(tied) + 2 * len(i) + len(held)), bounds=limits, method="highs-ds", options=_TIGHT
+        cost,
+        A_ub=rows,
+        b_ub=np.zeros(len(tied) + 2 * len(i) + len(held)),
+        bounds=limits,
+        method="highs-ds",
+        options=_TIGHT,
     )
     if solved.x is None:  # HiGHS gave up: no certificate
         return np.zeros(theta.size), np.nan
