@@ -9,10 +9,10 @@ from scipy.optimize import lsq_linear
 from nonsmooth.claims._dense import Dense
 from nonsmooth.claims._quasi_newton import bfgs
 from nonsmooth.claims.minima_at_kinks._ends import look
-from nonsmooth.claims.minima_at_kinks._faces import descend
+from nonsmooth.claims._faces import descend
 from nonsmooth.claims.minima_at_kinks._hinge import Hinge
 from nonsmooth.claims.minima_at_kinks._hinge import descend as descend_hinge
-from nonsmooth.claims.minima_at_kinks._kinked import Kinked
+from nonsmooth.claims._kinked_network import Kinked
 
 
 def _problem(seed: int, loss: str = "square", slope: float = 0.0) -> tuple[Kinked, np.ndarray]:

@@ -279,7 +279,7 @@ class Thresholds:
     def __call__(self, work: Sequence[Shrinkage]) -> list[Shrinkage]:
         """As ``soft_thresholds_``."""
         x, metrics = [each[0] for each in work], [each[3] for each in work]
-        tensors = x + [metric[1] for metric in metrics if metric[1] is not None]
+        tensors: Column = [*x, *(metric[1] for metric in metrics if metric[1] is not None)]
         # Tensors without gaps in their natural order: an order of the axes would be one trait more.
         if not (all(map(Tensor.is_contiguous, tensors)) and all(map(_at_hand, metrics))):
             return soft_thresholds_(work)

@@ -311,10 +311,10 @@ def _compared(
     new: nn.Module, args: tuple[Any, ...], expected: Sequence[torch.Tensor]
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Outputs of both models in float64; raises InputError where they differ by more than rounding may."""
+    pairs, apart = [], ""
     try:
         actual = [leaf for leaf in pytree.tree_leaves(new(*_copies(args))) if isinstance(leaf, torch.Tensor)]
         pairs = [(a.double(), b.double()) for a, b in zip(expected, actual, strict=True) if a.numel()]
-        apart = ""
         for (a, b), each in zip(pairs, (e for e in expected if e.numel()), strict=True):
             eps = torch.finfo(each.dtype if each.is_floating_point() else torch.float32).eps
             if float((a - b).abs().max()) > eps**0.5 * float(a.abs().max()):

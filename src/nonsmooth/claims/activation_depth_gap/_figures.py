@@ -139,6 +139,8 @@ def widths(rows: Sequence[Row]) -> Drawing:
     for ax in (left, right):
         ax.set(xscale="log", yscale="log")
         _plain_ticks(ax)
+    right.set_xticks([0.25, 0.5, 1, 2, 5], ["0.25", "0.5", "1", "2", "5"])
+    right.minorticks_off()
     if runs:
         known: dict[str, Any] = {}
         for ax in (left, right):

@@ -12,15 +12,14 @@ from nonsmooth.claims._claim import Row
 from nonsmooth.claims._dense import Dense, parity, small_images, starts
 from nonsmooth.claims._quasi_newton import bfgs
 from nonsmooth.claims.minima_at_kinks._ends import SMALL_GRADIENT, look
-from nonsmooth.claims.minima_at_kinks._faces import Face, descend
+from nonsmooth.claims._faces import Face, descend
 from nonsmooth.claims.minima_at_kinks._hinge import Hinge
 from nonsmooth.claims.minima_at_kinks._hinge import descend as descend_hinge
-from nonsmooth.claims.minima_at_kinks._kinked import Kinked
+from nonsmooth.claims._kinked_network import SLOPES, Kinked
 from nonsmooth.runs import RunSpec
 
 __all__ = ["ends", "hinge", "minima", "near", "width_map"]
 
-_SLOPES = {"relu": 0.0, "leaky-relu": 0.01}  # below 0, as nonsmooth.networks makes them
 _GRADIENT_STEPS = 1200
 _MOVED = 1e-3  # how far a minimum is moved before it is approached again, over its norm
 _TRIES = 200
@@ -44,7 +43,7 @@ def _minima(spec: RunSpec) -> tuple[Dense, list[tuple[Row, Face]]]:
     trained = bfgs(net.slopes, net.start(starts(spec)), spec["iterations"], SMALL_GRADIENT)
     found = []
     for k, (seed, seen) in enumerate(zip(spec.seeds, look(net, trained.points), strict=True)):
-        f = _kinked(net, k)
+        f = Kinked.of(net, k)
         face = descend(f, trained.points[k].cpu().numpy())
         row: Row = {
             "experiment": "minima",
@@ -135,7 +134,7 @@ def near(spec: RunSpec) -> list[Row]:
         net.x
     )
     move = _MOVED * points.norm(dim=1, keepdim=True) * ways / ways.norm(dim=1, keepdim=True)
-    faces = [(row, face, _kinked(net, k)) for k, (row, face) in enumerate(found)]
+    faces = [(row, face, Kinked.of(net, k)) for k, (row, face) in enumerate(found)]
     step = torch.tensor([0.1 * 2 / _sharpness(f, face) for _, face, f in faces]).to(net.x)[:, None]
     constant = _descend(net, points + move, step, falling=False)
     early = _descend(net, points + move, step, falling=True, steps=_GRADIENT_STEPS // 8)
@@ -172,11 +171,6 @@ def near(spec: RunSpec) -> list[Row]:
     return rows
 
 
-def _kinked(net: Dense, k: int) -> Kinked:
-    x, y = net.x[k].cpu().numpy(), net.y[k, :, 0].cpu().numpy()
-    return Kinked(x, y, net.sizes[1], net.loss, _SLOPES[net.activation_name], net.ridge)
-
-
 def _sharpness(f: Kinked, face: Face) -> float:
     """Largest eigenvalue of the Hessian of a cell at the minimum."""
     return float(np.linalg.eigvalsh(f.model(face.theta, f.inner(face.theta) > 0).hessian)[-1])
@@ -211,7 +205,7 @@ def hinge(spec: RunSpec) -> list[Row]:
     rows = []
     for k, (seed, theta) in enumerate(zip(spec.seeds, net.start(starts(spec)), strict=True)):
         x, y = net.x[k], net.y[k]
-        f = Hinge(x.cpu().numpy(), y[:, 0].cpu().numpy(), spec["width"], _SLOPES[spec["activation"]])
+        f = Hinge(x.cpu().numpy(), y[:, 0].cpu().numpy(), spec["width"], SLOPES[spec["activation"]])
         end = descend_hinge(f, theta.cpu().numpy())
         alone = Dense(net.sizes, spec["activation"], "hinge", x, y)
         units = torch.eye(net.size, dtype=x.dtype, device=x.device)
@@ -242,8 +236,8 @@ def width_map(spec: RunSpec) -> list[Row]:
         for width in spec["widths"]:
             net = _network(spec, "relu", loss="square", samples=samples, width=width)
             trained = bfgs(net.slopes, net.start(starts(spec)), spec["iterations"], SMALL_GRADIENT)
-            faces = [descend(_kinked(net, k), point.cpu().numpy()) for k, point in enumerate(trained.points)]
-            strict = [face for face in faces if face.strict]
+            faces = [descend(Kinked.of(net, k), point.cpu().numpy()) for k, point in
+            enumerate(trained.points)] strict = [face for face in faces if face.strict]
             rows.append(
                 {
                     "experiment": "map",

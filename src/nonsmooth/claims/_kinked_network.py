@@ -18,7 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-__all__ = ["Kinked", "Model"]
+from nonsmooth.claims._dense import Dense
+
+__all__ = ["SLOPES", "Kinked", "Model"]
+
+# Below 0, as nonsmooth.networks makes them.
+SLOPES = {"relu": 0.0, "leaky-relu": 0.01}
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ class Kinked:
     loss: str
     slope: float
     ridge: float
+
+    @classmethod
+    def of(cls, net: Dense, seed: int) -> Kinked:
+        """The function of one seed of a network with one hidden layer of ReLU or leaky ReLU and one output."""
+        x, y = (data[seed].cpu().numpy() for data in (net.x, net.y))
+        return cls(x, y[:, 0], net.sizes[1], net.loss, SLOPES[net.activation_name], net.ridge)
 
     @property
     def size(self) -> int:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from nonsmooth.claims.minima_at_kinks._kinked import Kinked, Model
+from nonsmooth.claims._kinked_network import Kinked, Model
 
 __all__ = ["Face", "descend"]
 
