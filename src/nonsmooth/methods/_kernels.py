@@ -281,9 +281,9 @@ class Thresholds:
         x, metrics = [each[0] for each in work], [each[3] for each in work]
         tensors: Column = [*x, *(metric[1] for metric in metrics if metric[1] is not None)]
         # Tensors without gaps in their natural order: an order of the axes would be one trait more.
-        if not (all(map(Tensor.is_contiguous, tensors)) and all(map(_at_hand, metrics))):
+        if not (all(map(Tensor.is_contiguous, tensors)) and all(map(_at_hand, metrics))):  # pyright: ignore
             return soft_thresholds_(work)
-        traits = tuple([*map(trait, tensors)] for trait in (Tensor.data_ptr, _dtype, Tensor.numel))
+        traits = tuple([*map(trait, tensors)] for trait in (Tensor.data_ptr, _dtype, Tensor.numel))  # pyright: ignore
         if len(x) == len(self._x) and all(map(is_, x, self._x)) and traits == self._traits:
             _run("threshold", traits[1][0], self._table, [_numbers(*each[1:]) for each in work])
             torch.autograd.graph.increment_version(x)
