@@ -14,7 +14,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nonsmooth.diagnostics._checks import not_negative
 from nonsmooth.diagnostics._text_table import text_table
 from nonsmooth.errors import InputError
 
@@ -142,10 +141,10 @@ def sparsity(
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
-    threshold = not_negative("threshold", threshold)
+    if not 0 <= threshold < float("inf"):
+        raise InputError(f"threshold = {threshold} is not allowed; give a finite number >= 0")
     size = (block, block) if isinstance(block, int) else block
-    good = isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)
-    if size is not None and not good:
+    if size is not None and (len(size) != 2 or min(size) < 1):
         raise InputError(f"block = {block} is not allowed; give a number >= 1, or two (rows, columns)")
     names: dict[torch.Tensor, list[str]] = {}
     owners: dict[torch.Tensor, nn.Module] = {}
@@ -154,7 +153,7 @@ def sparsity(
             names.setdefault(parameter, []).append(f"{path}.{name}" if path else name)
             owners.setdefault(parameter, module)
     tensors = (_count(names[p], p, owners[p], threshold, size) for p in names)
-    return Sparsity(tuple(tensors), threshold, size)
+    return Sparsity(tuple(tensors), float(threshold), size)
 
 
 def _count(
@@ -190,27 +189,26 @@ def _matrix(zero: torch.Tensor, owner: nn.Module) -> torch.Tensor:
     """Outputs first: a transposed convolution stores (inputs, outputs / groups, ...)."""
     if not isinstance(owner, nn.modules.conv._ConvTransposeNd):
         return zero.flatten(1)
-    grouped = zero.unflatten(0, (owner.groups, len(zero) // owner.groups)).transpose(1, 2)
+    grouped = zero.unflatten(0, (owner.groups, -1)).transpose(1, 2)
     return grouped.flatten(0, 1).flatten(1)
 
 
 def _pairs(zero: torch.Tensor, owner: nn.Module) -> torch.Tensor:
     """Which (output, input of its group) pairs have a zero kernel."""
-    matrix, kernel = _matrix(zero, owner), max(zero.shape[2:].numel(), 1)
-    return matrix.unflatten(1, (matrix.shape[1] // kernel, kernel)).all(2)
+    matrix = _matrix(zero, owner)
+    return matrix.unflatten(1, (-1, max(zero[0, 0].numel(), 1))).all(2)
 
 
 def _columns(pairs: torch.Tensor, owner: nn.Module) -> tuple[int, int]:
     groups = owner.groups if isinstance(owner, _CONVOLUTIONS) else 1
-    return _tally(pairs.unflatten(0, (groups, len(pairs) // groups)).all(1))
+    return _tally(pairs.unflatten(0, (groups, -1)).all(1))
 
 
 def _blocks(matrix: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
     """Which blocks are zero; what the edge cuts off counts as zero."""
     padding = (0, -matrix.shape[1] % block[1], 0, -matrix.shape[0] % block[0])
     padded = functional.pad(matrix, padding, value=True)
-    rows, columns = (size // edge for size, edge in zip(padded.shape, block, strict=True))
-    return padded.unflatten(1, (columns, block[1])).unflatten(0, (rows, block[0])).all(3).all(1)
+    return padded.unflatten(1, (-1, block[1])).unflatten(0, (-1, block[0])).all(3).all(1)
 
 
 def _tally(zero: torch.Tensor) -> tuple[int, int]:
