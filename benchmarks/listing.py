@@ -1,6 +1,6 @@
 """The paper's listing (Appendix C) against ``nonsmooth.training``: same network, batches and mathematics.
 
-    python benchmarks/listing.py [--fraction 0.1] [--vgg16-fraction 0.05] [--turns 5] [--device cuda]
+    python benchmarks/listing.py [--only PART] [--fraction 0.1] [--turns 5] [--device cuda]
 
 The listing: a DataLoader whose 2 or 4 workers convert one image at a time (torchvision's ToTensor and
 Normalize, written out here because torchvision is no dependency), the penalty a Python loop of
@@ -153,16 +153,13 @@ class ListingEpochs:
 class OurEpochs:
     """An epoch of ``train`` a turn."""
 
-    def __init__(self, name: str, device: str, count: int, *, exact: bool = True) -> None:
+    def __init__(self, name: str, device: str, count: int, **options: Any) -> None:
         self.data = Resident.of(images(count), device=device, normalise="half")
         self.model = network(name, device)
         if device != "cpu":
             self.model = self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=RATE, fused=True)
-        self.recipe = Recipe(
-            1, BATCH[name], shuffle=False, l1=L1[name], precision="float32" if exact else "bfloat16",
-            compile=not exact,
-        )  # fmt: skip
+        self.recipe = Recipe(1, BATCH[name], shuffle=False, l1=L1[name], **options)
 
     def turn(self) -> dict[str, Any]:
         begin = time.perf_counter()
@@ -333,20 +330,20 @@ def _updates(tell: Callable[..., Any], device: str, turns: int, rows: list[dict]
 
 
 def _epochs(
-    tell: Callable[..., Any], name: str, device: str, fraction: float, turns: int, rows: list[dict]
+    tell: Callable[..., Any], name: str, device: str, count: int, turns: int, rows: list[dict], compiled: bool
 ) -> bool:
-    batch, fast = BATCH[name], device != "cpu"
-    count = max(2 * batch, round(50_000 * fraction / batch) * batch)
-    listing = ("ListingEpochs", name, device, count, {})
-    found = _in_turns(tell, {"listing": listing, "ours": ("OurEpochs", name, device, count, {})}, turns)
+    listing, fast = ("ListingEpochs", name, device, count, {}), device != "cpu"
+    options = {"compile": compiled}
+    found = _in_turns(tell, {"listing": listing, "ours": ("OurEpochs", name, device, count, options)}, turns)
     off = _difference(found)
     if fast:
-        ours = ("OurEpochs", name, device, count, {"exact": False})
-        found = _in_turns(tell, {"listing": listing, "ours": ours}, turns)
+        options = {"compile": True, "precision": "bfloat16"}
+        makes = {"listing": listing, "ours": ("OurEpochs", name, device, count, options)}
+        found = _in_turns(tell, makes, turns)
     ratios = _ratios(found)
     middle = statistics.median(ratios)
-    print(f"\n{name}: {count:,} of 50,000 images an epoch, {count // 5:,} in its validation, batch {batch}")
-    row: dict[str, Any] = {"work": name, "images": count, "ratio": middle, "difference": off}
+    print(f"\n{name}: {count:,} of 50,000 images an epoch, {count // 5:,} in its validation, {options}")
+    row: dict[str, Any] = {"work": name, "images": count, "ratio": middle, "difference": off, **options}
     for side in ("listing", "ours"):
         dtype = torch.bfloat16 if fast and side == "ours" else torch.float32
         speed = count / _median(found[side], "training")
@@ -355,7 +352,8 @@ def _epochs(
         print(f"  {side:8} {seconds:8.2f} s, {speed:8.0f} images a second in training, {share:4.0%} of peak")
         row[side] = {"seconds": seconds, "images_per_second": speed, "share_of_peak": share}
     rows.append(row)
-    print(f"  losses of {(1 + turns) * -(-count // batch)} steps differ by {off:.1e} of themselves at most")
+    steps = (1 + turns) * -(-count // BATCH[name])
+    print(f"  losses of {steps} steps differ by {off:.1e} of themselves at most")
     target = ON_ACCELERATOR if fast else TARGETS[name]
     good = _verdict(f"times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f})", middle, target, least=True)
     return _verdict("difference of the losses", off, TOLERANCE, least=False) and good
@@ -367,9 +365,18 @@ def _epochs(
 @click.option("--fraction", default=0.1, show_default=True, help="Of the small VGG's epoch, at most 1.")
 @click.option("--vgg16-fraction", default=0.05, show_default=True, help="Of VGG16's epoch.")
 @click.option("--turns", default=5, show_default=True, help="That count; one more warms up.")
+@click.option(
+    "--compile", is_flag=True, help="Compile ours on the CPU too; the turn that warms up pays for it."
+)
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 def main(
-    device: str, only: tuple[str, ...], fraction: float, vgg16_fraction: float, turns: int, file: Path | None
+    device: str,
+    only: tuple[str, ...],
+    fraction: float,
+    vgg16_fraction: float,
+    turns: int,
+    compile: bool,
+    file: Path | None,
 ) -> None:
     """The paper's listing against nonsmooth.training, in turns."""
     threads, made, rows = torch.get_num_threads(), environment(), []
@@ -382,8 +389,9 @@ def main(
             if part == "update":
                 good.append(_updates(tell, device, turns, rows))
             else:
-                share = vgg16_fraction if part == "vgg16" else fraction
-                good.append(_epochs(tell, part, device, share, turns, rows))
+                share, batch = vgg16_fraction if part == "vgg16" else fraction, BATCH[part]
+                count = max(2 * batch, round(50_000 * share / batch) * batch) if share < 1 else 50_000
+                good.append(_epochs(tell, part, device, count, turns, rows, compile))
     if file is not None:
         file.write_text(json.dumps({"environment": made, "device": where, "rows": rows}, indent=1))
     sys.exit(0 if all(good) else 1)
