@@ -200,7 +200,8 @@ def recognise(model: nn.Module, loss_fn: Any) -> LinearProblem | str:
     loss = _loss(loss_fn)
     if loss is None:
         return (
-            "the loss is no mean squared error, Huber, smooth L1, logistic or cross-entropy loss of torch, "
+            "the loss is not a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of "
+            "torch, "
             "without weights"
         )
     if getattr(loss_fn, "ignore_index", -1) >= 0:  # a negative one is seen in the data
