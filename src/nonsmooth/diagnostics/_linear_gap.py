@@ -201,8 +201,7 @@ def recognise(model: nn.Module, loss_fn: Any) -> LinearProblem | str:
     if loss is None:
         return (
             "the loss is not a mean squared error, Huber, smooth L1, logistic or cross-entropy loss of "
-            "torch, "
-            "without weights"
+            "torch, without weights"
         )
     if getattr(loss_fn, "ignore_index", -1) >= 0:  # a negative one is seen in the data
         return f"samples of class {loss_fn.ignore_index} are left out"
