@@ -44,6 +44,7 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/cost.py
 	$(BIN)/python benchmarks/compact.py
+	$(BIN)/python benchmarks/listing.py
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .hypothesis

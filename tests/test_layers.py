@@ -15,7 +15,7 @@ LINES = (
     ("training", "trajectories", "testbed"),
     ("methods",),
     ("objectives", "penalties", "networks", "datasets"),
-    ("errors", "_version"),
+    ("_download", "errors", "_version"),
 )
 RANK = {name: len(LINES) - k for k, line in enumerate(LINES) for name in line}
 

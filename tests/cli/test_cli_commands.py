@@ -1,5 +1,6 @@
 """`list`, `show`, `info`, `report`, `diff` and `clean`, each for a reader and as JSON."""
 
+import json
 import os
 import pty
 import shutil
@@ -91,6 +92,14 @@ def test_report_makes_the_same_page_and_figures_again(copied):
     assert f"wrote {copied / 'report.html'}" in call("report", "--out", copied, "--claims", TOY).stdout
 
 
+def test_report_judges_again_where_it_is_asked_to(copied):
+    digest = json.loads((copied / "ledger.json").read_text())["digest"]
+    (copied / "report.html").unlink()
+    told = strict_json(call("report", "--judge", "--out", copied, "--claims", TOY, "--json").stdout)
+    assert told["digest"] == digest  # the rules are the same
+    assert (copied / "report.html").exists()
+
+
 def test_report_without_the_runs_is_refused(copied, tmp_path):
     assert_refused(call("report", "--out", tmp_path / "nowhere"))
     refused = call("report", "--out", copied)
@@ -127,9 +136,12 @@ def test_diff_says_what_changed(written, tmp_path):
 
 def test_clean_removes_what_was_written_and_nothing_else(copied):
     (copied / "notes.txt").write_text("mine")
+    checkpoint = copied / "scratch" / "0123" / "run.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("of a run that was killed")
     (copied / "figures" / "mine.svg").write_text("mine")
     data = strict_json(call("clean", "--out", copied, "--yes", "--json").stdout)
-    assert len(data["removed"]) == 7
+    assert len(data["removed"]) == 8
     assert set(contents(copied)) == {copied / "notes.txt", copied / "figures" / "mine.svg"}
     assert call("clean", "--out", copied, "--yes").stdout.startswith("removed 0 files")
 

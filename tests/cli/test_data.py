@@ -102,6 +102,7 @@ def test_fetch_puts_it_where_it_is_told(tmp_path, monkeypatch):
     result = call("data", "fetch", "--to", tmp_path)
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"{archive}\n", "")
     assert fetch_cifar10(tmp_path) == archive
+    assert strict_json(call("data", "fetch", "--to", tmp_path, "--json").stdout) == {"path": str(archive)}
     assert strict_json(call("data", "check", tmp_path, "--json").stdout)["train"] == [5] * 10
 
 

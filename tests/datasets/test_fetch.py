@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from datasets.image_files import pack, small, write_python
+from nonsmooth import _download
 from nonsmooth.datasets import _fetch, fetch_cifar10, find_images
 from nonsmooth.errors import InputError
 
@@ -41,7 +42,7 @@ def server(archive, monkeypatch):
     made.content, made.status, made.asked, made.sends, made.says_length = archive, 200, 0, None, True
     monkeypatch.setattr(_fetch, "_URL", f"http://127.0.0.1:{made.server_port}/a.tar.gz")
     monkeypatch.setattr(_fetch, "_SHA256", hashlib.sha256(archive).hexdigest())
-    monkeypatch.setattr(_fetch, "_CHUNK", 1 << 16)
+    monkeypatch.setattr(_download, "_CHUNK", 1 << 16)
     thread = threading.Thread(target=made.serve_forever, daemon=True)
     thread.start()
     yield made

@@ -92,7 +92,9 @@ def test_every_convolution_has_its_own_activation() -> None:
     assert not any(isinstance(module, nn.ReLU) for module in net.modules())
 
 
-@pytest.mark.parametrize("activation", ["relu", "smoothed-relu:0.1", "analytic-relu:0.1", "softplus"])
+@pytest.mark.parametrize(
+    "activation", ["relu", "smoothed-relu:0.1", "analytic-relu:0.1", "kinked-gelu:0.5", "softplus"]
+)
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_compact_sees_through_it(activation: str, batch_norm: bool) -> None:
     net = vgg(11, activation, batch_norm=batch_norm, size=8).double().eval()
@@ -104,7 +106,7 @@ def test_compact_sees_through_it(activation: str, batch_norm: bool) -> None:
         layer.weight.data[::2] = 0.0
     small, report = compact(net, torch.randn(2, 3, 8, 8, dtype=torch.float64))
     # softplus of a zero filter is not 0: before a padding one filter stays to carry it (not after the last).
-    carried = 0 if "relu" in activation and activation != "smoothed-relu:0.1" else 1
+    carried = 1 if activation in ("smoothed-relu:0.1", "softplus") else 0
     kept = [layer.units_after for layer in report.layers]
     widths = [layer.out_channels // 2 for layer in convolutions]
     assert kept == [*(w + carried for w in widths[:-1]), widths[-1], 10]

@@ -82,7 +82,8 @@ def _numbers(values: tuple[float, ...]) -> str:
     help="Where to put it; made if need be.",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
-def fetch(folder: Path, quiet: bool) -> None:
+@json_option
+def fetch(folder: Path, quiet: bool, as_json: bool) -> None:
     """Download the official CIFAR-10 (163 MiB), checked against its published digest.
 
     What is there already is not downloaded again.
@@ -91,4 +92,7 @@ def fetch(folder: Path, quiet: bool) -> None:
 
     with bar(quiet) as listener:
         found = fetch_cifar10(folder, progress=lambda done, total: listener("CIFAR-10", done, total))
-    click.echo(one_line(str(found)))
+    if as_json:
+        emit({"path": str(found)})
+    else:
+        click.echo(one_line(str(found)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
+from nonsmooth._download import Progress, download
 from nonsmooth.errors import InputError
 
 __all__ = ["fetch_cifar10"]
@@ -15,12 +14,10 @@ _FILE = "cifar-10-python.tar.gz"
 _URL = f"https://www.cs.toronto.edu/~kriz/{_FILE}"
 # Of the file whose MD5 digest, c58f30108f718f92721af3b95e74349a, is on the data set's page.
 _SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-_CHUNK = 1 << 20
-_SECONDS = 30  # of silence, then the connection counts as lost
 _ELSEWHERE = "or download it elsewhere and give its path"
 
 
-def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
+def fetch_cifar10(folder: str | Path, *, progress: Progress | None = None) -> Path:
     """Download the official python archive of CIFAR-10 (163 MiB) into a folder, unless it is there already.
 
     The archive is not extracted: :func:`find_images` takes it, or the folder, as it is. A download that
@@ -46,7 +43,7 @@ def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | 
             f"sha256:{_SHA256}",
             fname=_FILE,
             path=Path(folder).expanduser(),
-            downloader=partial(_download, progress),  # pyright: ignore
+            downloader=lambda url, file, _: download(url, Path(file), progress),  # pyright: ignore
         )
     except requests.RequestException as error:
         raise InputError(
@@ -60,20 +57,3 @@ def fetch_cifar10(folder: str | Path, *, progress: Callable[[int, int], None] | 
             f"{_URL}: what came is not the published file (SHA-256 {_SHA256}); try again, {_ELSEWHERE}"
         ) from None
     return Path(found)
-
-
-def _download(
-    progress: Callable[[int, int], None] | None, url: str, output_file: str, _: object, **__: object
-) -> None:
-    """Write what a server sends to a file. pooch's own downloader leaves the connection open on an error."""
-    import requests
-
-    with requests.get(url, stream=True, timeout=_SECONDS) as response, Path(output_file).open("wb") as file:
-        response.raise_for_status()
-        total = int(response.headers.get("content-length", 0))
-        done = 0
-        for chunk in response.iter_content(_CHUNK):
-            file.write(chunk)
-            done += len(chunk)
-            if progress is not None and total:  # a server need not say how much it sends
-                progress(done, total)

@@ -311,7 +311,6 @@ def _compared(
     new: nn.Module, args: tuple[Any, ...], expected: Sequence[torch.Tensor]
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Outputs of both models in float64; raises InputError where they differ by more than rounding may."""
-    pairs = []
     pairs, apart = [], ""
     try:
         actual = [leaf for leaf in pytree.tree_leaves(new(*_copies(args))) if isinstance(leaf, torch.Tensor)]

@@ -22,6 +22,7 @@ from torch.fx.node import map_arg
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from nonsmooth.networks._kinked_gelu import KinkedGELU
 from nonsmooth.networks._smoothed_relu import AnalyticReLU, SmoothedReLU
 
 __all__ = ["BATCH_NORMS", "CONVOLUTIONS", "LAYERS", "OWN", "Link", "Step", "links"]
@@ -30,7 +31,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 LAYERS = (*CONVOLUTIONS, nn.Linear)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-OWN = (AnalyticReLU, SmoothedReLU)  # modules that a tracer must not look into
+OWN = (AnalyticReLU, KinkedGELU, SmoothedReLU)  # modules that a tracer must not look into
 _ELEMENTWISE = (
     *OWN,
     *(nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU),

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nonsmooth._download import Progress, download
 from nonsmooth.errors import InputError
 
 __all__ = ["fetch_vgg16_weights", "load_vgg16_weights"]
@@ -54,8 +55,8 @@ def load_vgg16_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Mod
     return model
 
 
-def fetch_vgg16_weights(folder: str | os.PathLike[str]) -> Path:
-    """Download torchvision's ImageNet weights of VGG16 (528 MiB) into a folder, with a progress bar.
+def fetch_vgg16_weights(folder: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+    """Download torchvision's ImageNet weights of VGG16 (528 MiB) into a folder.
 
     The checksum is the one that the publisher puts into the file's name: the first 8 hexadecimal digits of
     its SHA-256, here 397923af. That is enough against damage and truncation, not against forgery; for that
@@ -63,6 +64,7 @@ def fetch_vgg16_weights(folder: str | os.PathLike[str]) -> Path:
 
     Args:
         folder: where the file goes; made if it is not there.
+        progress: called with the bytes that came and those in all, now and then.
 
     Returns:
         The file's path, for :func:`load_vgg16_weights`.
@@ -88,7 +90,7 @@ def fetch_vgg16_weights(folder: str | os.PathLike[str]) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as unfinished:
         part = Path(unfinished) / target.name
         try:
-            pooch.HTTPDownloader(progressbar=True)(_URL, str(part), None)  # type: ignore[arg-type]
+            download(_URL, part, progress)
         except (RequestException, OSError) as error:
             raise InputError(
                 f"{_URL} could not be downloaded ({_first_line(error)}); "
