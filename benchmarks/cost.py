@@ -15,13 +15,21 @@ the same size.
 The peer is torchao's prototype pruning optimiser around fused Adam, if it can be imported: not the same
 result, as its threshold is the sum of all learning rates, but the same work.
 
-Seen on two cores of an AMD EPYC (Zen 5, 32 MB of last cache), one thread: ProxAdam 0.84 to 1.02 times fused
-Adam from 1e5 to 1e8 parameters, in one tensor or in 160; attached 1.43 to 1.47 in one tensor of 1e6 or more,
-with 86 to 102 % of the bandwidth, and 1.7 to 2.4 where the time is Python's (1e5, or 20,000 a tensor); the
-peer 23 to 30 times ProxAdam in large tensors, whose temporaries the system hands out anew each time, 5 to 7
-in small ones. Two threads: ProxAdam 0.79 to 1.04, and 1.15 at 1e5 (39 against 45 us). Moments faded into
-denormal numbers: fused Adam 1.2 to 1.7 times as slow, ProxAdam as fast as ever; weights off the alignment by
-one entry: 1.0.
+Seen on two cores of an AMD EPYC (Zen 5, 32 MB of last cache), one thread / two:
+
+    parameters, tensors      ProxAdam / fused Adam    attached / fused Adam
+    1e5                      1.04 / 1.10              1.58 / 1.60
+    1e6                      0.81 / 0.85              1.38 / 1.52
+    1e6 in 50                0.92 / 0.85              1.54 / 1.57
+    1e7                      1.01 / 1.01              1.40 / 1.58
+    1e7 in 160               0.96 / 0.82              1.42 / 1.53
+    1e8                      1.00 / 0.98              1.45 / 1.42
+
+At 1e5 both stand at their targets, where a microsecond of Python decides; another run missed one there. With
+something else on the second core, two threads miss them by far (attached 2.3 at 1e5). Moments faded into
+denormal numbers: fused Adam 1.2 times as slow, ProxAdam as fast as ever; weights off the alignment by one
+entry: 1.0. Earlier, with torchao at hand: its wrapper took 23 to 30 times ProxAdam's time in large tensors,
+whose temporaries the system hands out anew each time, 5 to 7 in small ones.
 """
 
 from __future__ import annotations
