@@ -93,6 +93,60 @@ def test_only_code_that_matters_changes_the_key(files):
     assert key(spec, source) != before
 
 
+_CLAIM = """
+from nonsmooth.a import One
+from nonsmooth.b import HERE
+from nonsmooth.c import x
+
+class Mine:
+    "It holds."
+    id = "mine"
+    parts = (HERE,)
+
+    def runs(self, tier, settings):
+        return [HERE]
+
+    def measure(self, spec):
+        return One
+
+    def judge(self, rows):
+        return x
+
+    def draw(self, rows):
+        from nonsmooth.c import x
+"""
+
+
+def test_what_judges_and_draws_is_not_part_of_the_key(files):
+    assert _reached(_CLAIM, files) == {"nonsmooth.a._one"}
+    source = ClaimSource("id", "nonsmooth.claims.mine:Mine")
+    before = fingerprint(source)
+    for old, new in (("return x", "return x + 1"), ("(HERE,)", "()"), ("It holds.", "It does not.")):
+        files("claims/mine.py", _CLAIM.replace(old, new))
+        assert fingerprint(source) == before
+    files("claims/mine.py", _CLAIM.replace("return One", "return One()"))
+    assert fingerprint(source) != before
+
+
+@pytest.mark.parametrize(
+    ("measured", "old", "new", "reached"),
+    [
+        ("self.parts", "(HERE,)", "()", "nonsmooth.b"),
+        ("self.judge([])", "return x", "return x + 1", "nonsmooth.c"),
+        ("getattr(self, 'draw')", "def draw(self, rows)", "def draw(self, lines)", "nonsmooth.c"),
+        ("HERE", "from nonsmooth.b import HERE", "HERE = 2", "nonsmooth.b"),
+        ("f(self.runs)", "return [HERE]", "return []", "nonsmooth.b"),
+    ],
+)
+def test_it_is_where_measuring_uses_it(files, measured, old, new, reached):
+    text = _CLAIM.replace("return One", f"return One, {measured}")
+    assert reached in _reached(text, files)
+    source = ClaimSource("id", "nonsmooth.claims.mine:Mine")
+    before = fingerprint(source)
+    files("claims/mine.py", text.replace(old, new))
+    assert fingerprint(source) != before
+
+
 def test_versions_change_the_key(files, monkeypatch):
     files("claims/mine.py", "")
     source = ClaimSource("id", "nonsmooth.claims.mine:Mine")
