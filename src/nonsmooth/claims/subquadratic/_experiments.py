@@ -11,11 +11,52 @@ from nonsmooth.claims._claim import Row
 from nonsmooth.objectives import ReluRegression
 from nonsmooth.runs import RunSpec, stream
 
-__all__ = ["BATCH", "LENGTHS", "LOSSES", "SIZES", "differences", "distance_map", "functions", "huber"]
+__all__ = [
+    "BATCH",
+    "LENGTHS",
+    "LOSSES",
+    "NETWORKS",
+    "SIZES",
+    "differences",
+    "distance_map",
+    "functions",
+    "huber",
+]
 
 # Seeds, and seeds a cell of the map, by tier.
 SIZES = {"quick": (64, 16), "laptop": (320, 64), "paper": (1600, 300)}
 BATCH = 32
+# The networks: seeds, samples, pixels of a side, hidden units at the edge and at minima, steps, BFGS
+# iterations.
+NETWORKS = {
+    "quick": {
+        "seeds": 28,
+        "samples": 100,
+        "side": 4,
+        "wide": 16,
+        "narrow": 3,
+        "steps": 2500,
+        "iterations": 700,
+    },
+    "laptop": {
+        "seeds": 96,
+        "samples": 200,
+        "side": 4,
+        "wide": 32,
+        "narrow": 4,
+        "steps": 6000,
+        "iterations": 1500,
+    },
+    "paper": {
+        "seeds": 320,
+        "samples": 1000,
+        "side": 8,
+        "wide": 64,
+        "narrow": 6,
+        "steps": 20000,
+        "iterations": 4000,
+    },
+}
 # h of the differences.
 LENGTHS = tuple(10.0**-k for k in range(9))
 # One residual's slope and loss within [0, inf); all have second derivative 1 on [-1, 1] or at 0.

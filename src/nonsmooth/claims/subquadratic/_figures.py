@@ -8,9 +8,17 @@ import numpy as np
 
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.subquadratic._experiments import LENGTHS
+from nonsmooth.claims.subquadratic._network_judgement import EDGE
 from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["differences", "distance_map"]
+__all__ = ["differences", "distance_map", "networks"]
+
+_LINES = {
+    ("relu", "minimum"): "ReLU, at a minimum",
+    ("relu", "trained"): "ReLU, gradient descent's end",
+    ("tanh", "minimum"): "tanh, at a minimum",
+    ("gelu", "minimum"): "GELU, at a minimum",
+}
 
 
 def differences(rows: Sequence[Row]) -> Drawing:
@@ -43,6 +51,55 @@ def differences(rows: Sequence[Row]) -> Drawing:
         "is right once no kink lies within h, until rounding takes over (h below 1e-6)."
     )
     return Drawing("differences", caption, figure)
+
+
+def networks(rows: Sequence[Row]) -> Drawing:
+    """Left: difference over curvature on networks. Right: growth at the edge, at the oscillation's scale."""
+    figure, axes = canvas(2)
+    left, right = axes[0]
+    for k, ((activation, place), title) in enumerate(_LINES.items()):
+        mine = [
+            r
+            for r in rows
+            if r["experiment"] == "network-differences"
+            and (r["activation"], r["place"], r["direction"], r["reached"])
+            == (activation, place, "random", True)
+        ]
+        if mine:
+            ratios = np.median([np.abs(np.array(r["measured"]) / r["exact"]) for r in mine], axis=0)
+            look = {"marker": "osx^"[k], "ms": 4, "ls": ("-", "--", ":", "-.")[k], "color": COLOURS[k]}
+            left.plot(LENGTHS, ratios, label=title, **look)
+    for k, activation in enumerate(("relu", "tanh", "gelu")):
+        edge = [
+            r
+            for r in rows
+            if r["experiment"] == "edge"
+            and r["activation"] == activation
+            and r["bounded"]
+            and r["sharpness"] >= EDGE[0]
+            and r["amplitude"] >= EDGE[1]
+        ]
+        at = k + np.linspace(-0.25, 0.25, max(len(edge), 1))[: len(edge)]
+        look = {"marker": "osx"[k], "ms": 3.5, "ls": "none", "color": COLOURS[k]}
+        right.plot(at, [r["growth"][1] for r in edge], **look)
+    left.set(
+        xscale="log",
+        yscale="log",
+        xlabel="h",
+        ylabel="difference / curvature (float64)",
+        title="Second difference, median of the seeds",
+    )
+    right.axhline(1, color="0.4", lw=0.8)
+    right.set_xticks(range(3), ["ReLU", "tanh", "GELU"])
+    right.set(xlabel="activation", ylabel="growth / quadratic's", title="At the edge, at the amplitude")
+    if left.lines:
+        left.legend(loc="upper right", fontsize=7)
+    caption = (
+        "One hidden layer, square loss, random directions. Left: at a kinked minimum the difference grows "
+        "as 1/h; on smooth networks it is right down to rounding. Right: one mark a seed that ends at the "
+        "edge; below 1 would be subquadratic growth at the oscillation's own amplitude."
+    )
+    return Drawing("networks", caption, figure)
 
 
 def distance_map(rows: Sequence[Row]) -> Drawing:
