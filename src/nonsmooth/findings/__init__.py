@@ -2,6 +2,7 @@
 
 from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
+from nonsmooth.findings._observation import LEVELS, Level, Observation, worst
 from nonsmooth.findings._sentence import brief, first_sentence
 from nonsmooth.findings._share_map import against_theory, draw_share_map
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
@@ -9,9 +10,12 @@ from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdi
 
 __all__ = [
     "COLOURS",
+    "LEVELS",
     "Attribution",
     "Drawing",
     "Finding",
+    "Level",
+    "Observation",
     "Part",
     "Result",
     "Ruling",
@@ -29,4 +33,5 @@ __all__ = [
     "share",
     "share_of",
     "style",
+    "worst",
 ]
