@@ -11,8 +11,8 @@ from nonsmooth.findings._drawing import Drawing
 
 __all__ = ["LEVELS", "Level", "Observation", "worst"]
 
-Level = Literal["problem", "warning", "note", "fine", "unknown"]
-# From the worst to the best; "unknown": the question could not be answered, which is never taken for fine.
+# From the worst to the best. "unknown": the question could not be answered, which is never taken for fine.
+Level = Literal["problem", "warning", "unknown", "note", "fine"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 
@@ -67,4 +67,5 @@ def worst(observations: Sequence[Observation]) -> Level:
     >>> worst([Observation("a", "note", "", ""), Observation("b", "problem", "", "")])
     'problem'
     """
-    return min((each.level for each in observations), key=LEVELS.index, default="fine")
+    levels: list[Level] = [each.level for each in observations]
+    return min(levels, key=LEVELS.index, default="fine")
