@@ -67,5 +67,5 @@ def worst(observations: Sequence[Observation]) -> Level:
     >>> worst([Observation("a", "note", "", ""), Observation("b", "problem", "", "")])
     'problem'
     """
-    levels: list[Level] = [each.level for each in observations]
-    return min(levels, key=LEVELS.index, default="fine")
+    found = {each.level for each in observations}
+    return next((level for level in LEVELS if level in found), "fine")
