@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from nonsmooth.errors import InputError
 from nonsmooth.findings._drawing import Drawing
@@ -13,7 +13,7 @@ __all__ = ["LEVELS", "Level", "Observation", "worst"]
 
 # From the worst to the best. "unknown": the question could not be answered, which is never taken for fine.
 Level = Literal["problem", "warning", "unknown", "note", "fine"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+LEVELS: tuple[Level, ...] = ("problem", "warning", "unknown", "note", "fine")
 
 
 @dataclass(frozen=True)
