@@ -68,4 +68,7 @@ def worst(observations: Sequence[Observation]) -> Level:
     'problem'
     """
     found = {each.level for each in observations}
-    return next((level for level in LEVELS if level in found), "fine")
+    for level in LEVELS:
+        if level in found:
+            return level
+    return "fine"
