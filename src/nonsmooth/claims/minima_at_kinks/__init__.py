@@ -63,7 +63,7 @@ class MinimaAtKinks(Claim):
             least_n=40,
             comparisons=3,
             repair="“local minima of ReLU networks with several hidden units are generically "
-            "nondifferentiable unless the loss there is zero”: where a network interpolates its data, the "
+            "nondifferentiable unless the network interpolates its data”: where it does, the "
             "slope of the loss at its outputs is 0, so the units' kinks change no slope.",
         ),
         Part(

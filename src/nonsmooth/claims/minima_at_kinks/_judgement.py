@@ -47,10 +47,10 @@ def generic(rows: Sequence[Row]) -> _Answer:
             f"ends at kinks: {name}",
             str(shares[name]),
             shares[name].n,
-            f"{flat[0]['parameters']} parameters, {flat[0]['samples']} samples. Loss at most "
-            f"{number(max((r['value'] for r in done), default=0), 2)} in the ends counted; gradient still "
-            f"above 1e-7, not counted: {len(flat) - len(done)} of {len(flat)}. float64; Wilson interval (3 "
-            "comparisons).",
+            f"{flat[0]['parameters']} parameters, {flat[0]['samples']} samples. Of the ends counted "
+            f"{sum(r['value'] < 1e-10 for r in done)} have a loss below 1e-10, the largest is "
+            f"{number(max((r['value'] for r in done), default=0), 2)}; gradient above 1e-7, not counted: "
+            f"{len(flat) - len(done)} of {len(flat)}. float64; Wilson interval (3 comparisons).",
             part,
             reported="generically at kinks",
             interval=shares[name].interval,
