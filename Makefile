@@ -1,6 +1,7 @@
 # Everything a fresh machine needs is Python 3.11 or later and make.
 PYTHON ?= python3
 TIER   ?= quick
+DATA   ?=
 JOBS   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,6 +11,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 help:
 	@echo "make reproduce   install, run every built claim at tier TIER=$(TIER), write out/$(TIER)/report.html"
+	@echo "                 DATA=PATH: CIFAR-10 for the claims on networks, in place of digits"
 	@echo "make test        the fast tests (minutes; no browser, no kills)"
 	@echo "make test-all    everything: a real browser, real kills, every slow test"
 	@echo "make lint        ruff and pyright"
@@ -25,7 +27,7 @@ $(VENV)/dev: $(VENV)/run
 	@touch $@
 
 reproduce: $(VENV)/run
-	$(BIN)/nonsmooth reproduce --tier $(TIER) --out out/$(TIER) $(if $(JOBS),--jobs $(JOBS))
+	$(BIN)/nonsmooth reproduce --tier $(TIER) --out out/$(TIER) $(if $(JOBS),--jobs $(JOBS)) $(if $(DATA),--data-dir $(DATA))
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
