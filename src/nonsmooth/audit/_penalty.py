@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def factory_like(optimizer: torch.optim.Optimizer) -> Callable[[Any], torch.opti
     >>> make([torch.zeros(2)]).param_groups[0]["momentum"]
     0.9
     """
-    kind: Callable[..., torch.optim.Optimizer] = type(optimizer)
+    kind = cast(Callable[..., torch.optim.Optimizer], type(optimizer))
     known = inspect.signature(kind).parameters
     group = optimizer.param_groups[0]
     given = {
