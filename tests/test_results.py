@@ -1,0 +1,40 @@
+"""The committed results say what the README says of them, and their stored rows still judge so."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nonsmooth.claims import Ledger, rebuild
+
+ROOT = Path(__file__).parent.parent
+LAPTOP = ROOT / "results" / "laptop"
+
+
+def _answers(ledger: Ledger) -> dict[str, tuple[str, str]]:
+    return {entry["id"]: (entry["result"], entry["attribution"] or "–") for entry in ledger.claims}
+
+
+def test_the_readmes_second_table_is_the_committed_ledger() -> None:
+    rows = re.findall(
+        r"^\| `([a-z0-9-]+)` \| ([a-z ]+) \| ([a-z ]+|–) \|", (ROOT / "README.md").read_text(), flags=re.M
+    )
+    assert {row[0]: row[1:] for row in rows} == _answers(Ledger.read(LAPTOP / "ledger.json"))
+
+
+def test_the_committed_runs_are_whole_and_say_what_they_were_run_on() -> None:
+    ledger = Ledger.read(LAPTOP / "ledger.json")
+    for entry in ledger.claims:
+        assert entry["tier"] == "laptop"
+        assert entry["older_runs"] == 0
+        assert entry["settings"]["images"].startswith("cifar10:")
+        assert "JPEG" in entry["data"]["note"]
+    assert ledger.environment["versions"]["torch"]
+
+
+@pytest.mark.slow
+def test_the_stored_rows_judge_as_committed(tmp_path) -> None:
+    for name in ("ledger.json", "store.sqlite"):
+        shutil.copy(LAPTOP / name, tmp_path)
+    assert _answers(rebuild(tmp_path, judge=True).ledger) == _answers(Ledger.read(LAPTOP / "ledger.json"))
