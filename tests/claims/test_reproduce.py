@@ -217,8 +217,18 @@ def _toy(outcome):
     return [sys.modules[type(outcome.claims["toy-mean"]).__module__].__file__]
 
 
-def test_stored_runs_are_judged_by_the_present_rules(run, tmp_path, toy_file, log):
-    """Of a claim whose file has changed: nothing runs, the verdict is the new rule's, and it says so."""
+@pytest.mark.parametrize(
+    ("before", "after", "results", "older"),
+    [
+        ("if worst < 0.05", "if worst < 0.0", ("holds", "differs"), 0),  # only the rule
+        ('+ spec["shift"]', '+ spec["shift"] + 0.0', ("holds", "holds"), 6),  # what measures
+    ],
+)
+def test_stored_runs_are_judged_by_the_present_rules(tmp_path, toy_file, log, before, after, results, older):
+    """Of a claim whose file has changed: nothing runs, the verdict is the new rule's.
+
+    Only where the code that measures has changed are its runs those of older code, and it says so.
+    """
     own = tmp_path / "toy_claim.py"
     own.write_text(toy_file.read_text())
     first = reproduce(
@@ -232,12 +242,13 @@ def test_stored_runs_are_judged_by_the_present_rules(run, tmp_path, toy_file, lo
     measured = log()
     same = rebuild(tmp_path / "out", [own], judge=True)
     assert same.ledger.digest == first.ledger.digest
-    own.write_text(toy_file.read_text().replace("if worst < 0.05", "if worst < 0.0"))
+    assert toy_file.read_text().count(before) == 1
+    own.write_text(toy_file.read_text().replace(before, after))
     again = rebuild(tmp_path / "out", [own], judge=True)
-    (before,), (after,) = first.ledger.claims, again.ledger.claims
-    assert (before["result"], after["result"]) == ("holds", "differs")
-    assert [point["result"] for point in after["sweep"]] == ["differs", "differs"]
-    assert (before["older_runs"], after["older_runs"]) == (0, 6)
+    (old,), (new,) = first.ledger.claims, again.ledger.claims
+    assert (old["result"], new["result"]) == results
+    assert [point["result"] for point in new["sweep"]] == [results[1], "differs"]
+    assert (old["older_runs"], new["older_runs"]) == (0, older)
     assert log() == measured
     assert Ledger.read(tmp_path / "out" / "ledger.json").digest == again.ledger.digest
 
