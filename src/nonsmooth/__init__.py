@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         penalties,
         runs,
         testbed,
+        training,
         trajectories,
     )
     from nonsmooth.diagnostics import Fingerprint, Floor, certificate, fingerprint, floor, sparsity
@@ -62,6 +63,7 @@ _MODULES = (
     "penalties",
     "runs",
     "testbed",
+    "training",
     "trajectories",
 )
 _NAMES = {
@@ -139,6 +141,7 @@ __all__ = [
     "sparsity",
     "strength_path",
     "testbed",
+    "training",
     "trajectories",
 ]
 

@@ -10,6 +10,7 @@ import numpy as np
 from nonsmooth.claims._claim import Row
 from nonsmooth.claims.activation_depth_gap._plan import PAIR
 from nonsmooth.claims.activation_depth_gap._times import (
+    LEAST,
     Activations,
     best_step,
     by_setting,
@@ -23,7 +24,7 @@ from nonsmooth.claims.activation_depth_gap._times import (
 )
 from nonsmooth.findings import Finding, number
 
-__all__ = ["confirmed", "curve_areas", "on_data", "times_told", "title"]
+__all__ = ["confirmed", "curve_areas", "curves_apart", "on_data", "times_told", "title"]
 
 
 def title(optimiser: str) -> str:
@@ -60,10 +61,8 @@ def curve_areas(rows: Sequence[Row], norm: bool, part: str) -> list[Finding]:
     for setting, activations in sorted(by_setting(rows, "curves").items()):
         if setting.batch_norm is not norm or not all(name in activations for name in PAIR):
             continue
-        runs = [next(iter(activations[name].values())) for name in PAIR]
-        seeds = sorted(set(runs[0]) & set(runs[1]))
-        means = np.array([[np.mean(each[seed]["losses"]) for seed in seeds] for each in runs])
-        if not seeds or not np.isfinite(means).all():  # a run that diverges has no area
+        means, runs, seeds = _areas(activations)
+        if means is None:
             continue
         apart = means[0] - means[1]
         spread = means.std(axis=1, ddof=1) if len(seeds) > 1 else (0.0, 0.0)
@@ -82,6 +81,38 @@ def curve_areas(rows: Sequence[Row], norm: bool, part: str) -> list[Finding]:
             )
         )
     return findings
+
+
+def _areas(
+    activations: Activations,
+) -> tuple[np.ndarray | None, list[dict[int, Row]], list[int]]:
+    """Mean loss along each curve of ReLU and GELU (2, seeds), None if a run diverges; the runs; the seeds."""
+    runs = [next(iter(activations[name].values())) for name in PAIR]
+    seeds = sorted(set(runs[0]) & set(runs[1]))
+    means = np.array([[np.mean(each[seed]["losses"]) for seed in seeds] for each in runs])
+    return (means if seeds and np.isfinite(means).all() else None), runs, seeds
+
+
+def curves_apart(rows: Sequence[Row], comparisons: int) -> list[int]:
+    """The depths at which a reader tells Figure 2's curves with batch norm apart.
+
+    There the mean losses along the curves differ by more than either's standard deviation over the seeds, and
+    the t-interval of the difference leaves out 0.
+    """
+    from scipy.stats import ttest_1samp
+
+    depths = []
+    for setting, activations in sorted(by_setting(rows, "curves").items()):
+        if not setting.batch_norm or not all(name in activations for name in PAIR):
+            continue
+        means, _, seeds = _areas(activations)
+        if means is None or len(seeds) < LEAST:
+            continue
+        apart = means[0] - means[1]
+        p = float(ttest_1samp(apart, 0).pvalue)
+        if abs(apart.mean()) > means.std(axis=1, ddof=1).max() and p < 0.05 / comparisons:
+            depths.append(setting.depth)
+    return depths
 
 
 def confirmed(rows: Sequence[Row], part: str) -> list[Finding]:

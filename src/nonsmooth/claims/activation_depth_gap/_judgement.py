@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims.activation_depth_gap._findings import confirmed, curve_areas, on_data, times_told, title
+from nonsmooth.claims.activation_depth_gap._findings import (
+    confirmed,
+    curve_areas,
+    curves_apart,
+    on_data,
+    times_told,
+    title,
+)
 from nonsmooth.claims.activation_depth_gap._plan import PAIR
 from nonsmooth.claims.activation_depth_gap._times import (
     DEPTHS,
@@ -112,8 +119,8 @@ def _widening(
         len(seeds),
         f"Steps to a training loss of {number(first['targets'][0])}, each activation at its best step size. "
         f"{times}.{second_target if all(known) else ''}"
-        f"{'' if trained else ' GELU’s runs mostly do not train at these step sizes: not judged.'} "
-        f"t-interval over seeds, {_COMPARISONS} comparisons; float32, {on_data(first)}.",
+        f"{'' if trained else ' GELU’s runs mostly do not train at these step sizes: not judged.'} t-interval "
+        f"over seeds, {_COMPARISONS} comparisons; float32, {on_data(first)}.",
         part,
         reported="above 1",
         interval=found.interval if all(known) else None,
@@ -216,6 +223,15 @@ def batch_norm(rows: Sequence[Row]) -> _Answer:
     why = f"ReLU's time over GELU's with batch norm: {told}."
     if not trained:
         return Ruling(part, Result.NOT_JUDGED, n, f"Fewer than half of the runs train. {why}"), findings
+    apart = curves_apart(rows, comparisons=2)
+    if all(map(_same, gaps.values())) and apart:
+        first = next(row for row in rows if row["experiment"] == "curves" and row["batch_norm"])
+        where = f"until the training loss is {number(_target(rows))}"
+        at = " and ".join(f"depth {depth}" for depth in apart)
+        why += (
+            f" Along the whole curves, {first['horizon']} steps at one step size, the losses differ at {at}."
+        )
+        return Ruling(part, Result.IN_PART, n, why, region=where), findings
     if all(map(_same, gaps.values())):
         return Ruling(part, Result.HOLDS, n, why), findings
     if all(map(_apart, gaps.values())):
@@ -224,6 +240,11 @@ def batch_norm(rows: Sequence[Row]) -> _Answer:
         where = ", ".join(f"depth {depth}" for depth, gap in gaps.items() if _same(gap))
         return Ruling(part, Result.IN_PART, n, why, region=where), findings
     return Ruling(part, Result.NOT_JUDGED, n, f"The intervals leave it open. {why}"), findings
+
+
+def _target(rows: Sequence[Row]) -> float:
+    """The loss whose time is judged with batch norm."""
+    return next(row["targets"][0] for row in rows if row["experiment"] == "race" and row["batch_norm"])
 
 
 def _same(gap: Ratio) -> bool:

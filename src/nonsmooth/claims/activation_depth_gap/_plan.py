@@ -79,17 +79,17 @@ def groups(tier: Tier, stepsize: float) -> list[Group]:
 
 
 def _quick(stepsize: float) -> list[Group]:
-    adam = ("adam", (3e-3, 1e-2), 20, 3)
+    adam = ("adam", (3e-3, 1e-2), 20, 2)
     twins = (*NARROW, KINKED_GELU, "leaky-relu", "softplus")
     return [
         Group("race", (11,), False, PAIR, "torch", *adam),
-        Group("race", (19,), False, PAIR, "torch", "adam", (3e-4, 1e-2), 24, 3),
+        Group("race", (19,), False, PAIR, "torch", "adam", (3e-4, 1e-2), 12, 2),
         Group("race", (11,), False, PAIR, "matched", *adam),
-        Group("race", (19,), False, PAIR, "matched", "adam", (1e-3, 3e-3), 20, 3),
-        Group("race", (11, 19), True, PAIR, "torch", "adam", (1e-3, 3e-3), 8, 3),
-        Group("race", (11,), False, twins, "matched", "adam", (3e-3,), 12, 3),
-        Group("curves", (11, 19), False, PAIR, "torch", "adam", (stepsize,), 20, 2),
-        Group("curves", (11, 19), True, PAIR, "torch", "adam", (stepsize,), 6, 2),
+        Group("race", (19,), False, PAIR, "matched", "adam", (1e-3, 3e-3), 16, 2),
+        Group("race", (11, 19), True, PAIR, "torch", "adam", (1e-3, 3e-3), 8, 2),
+        Group("race", (11,), False, twins, "matched", "adam", (3e-3,), 10, 2),
+        Group("curves", (11, 19), False, PAIR, "torch", "adam", (stepsize,), 10, 2),
+        Group("curves", (11, 19), True, PAIR, "torch", "adam", (stepsize,), 4, 2),
     ]
 
 
