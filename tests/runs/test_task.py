@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+import subprocess
 import sys
 
 import numpy as np
@@ -95,6 +96,31 @@ def test_one_thread_and_everything_put_back(monkeypatch):
         assert "MKL_NUM_THREADS" not in os.environ
     finally:
         torch.set_num_threads(before)
+
+
+_NUMBA_STARTS_INSIDE = """
+import numba, torch
+from nonsmooth.runs._threads import one_thread
+torch.set_num_threads(1)
+for _ in range(2):
+    with one_thread():
+        told = torch.__config__.parallel_info().splitlines()
+        print({line.split(":")[-1].strip() for line in told if "max_threads" in line or "get_num_th" in line})
+print(numba.config.NUMBA_NUM_THREADS, torch.get_num_threads())
+"""
+
+
+def test_one_thread_where_numba_starts_its_own_only_inside():
+    """numba's start sets OpenMP's number for all, and torch's MKL keeps one it does not tell."""
+    done = subprocess.run(
+        [sys.executable, "-c", _NUMBA_STARTS_INSIDE],
+        env={**os.environ, "NUMBA_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["{'1'}", "{'1'}", "2 1"], done.stderr
 
 
 def test_a_file_is_imported_anew_when_its_text_changes(tmp_path):

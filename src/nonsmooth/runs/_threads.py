@@ -42,16 +42,18 @@ def one_thread() -> Iterator[None]:
 
     torch and numba are limited only where something has imported them. Everything is put back after.
     """
+    torch, numba = sys.modules.get("torch"), sys.modules.get("numba")
     with contextlib.ExitStack() as stack:
         # numba compares its own variables with those it started from, and refuses a change: not here.
         stack.enter_context(_variables(_VARIABLES))
-        stack.enter_context(ThreadpoolController().limit(limits=1))
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.get_num_threads() != 1:
+        if torch is not None:
             stack.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(1)
-        numba = sys.modules.get("numba")
+        stack.enter_context(ThreadpoolController().limit(limits=1))
         if numba is not None and numba.config.NUMBA_NUM_THREADS != 1:
             stack.callback(numba.set_num_threads, numba.get_num_threads())
             numba.set_num_threads(1)
+        if torch is not None:
+            # After numba, which starts its threads only now and sets OpenMP's number for all. And even where
+            # torch says 1, since it says OpenMP's number: its MKL keeps one of its own.
+            torch.set_num_threads(1)
         yield
