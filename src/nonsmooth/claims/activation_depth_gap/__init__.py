@@ -139,8 +139,8 @@ class ActivationDepthGap(Claim):
         "kinked-gelu:D has kinks for every D, is GELU in the limit 0, and is ReLU from 5 on.",
         "A matched initialisation has variance 1/(fan_in E[φ(z)²]), biases 0; for ReLU it is He's but for "
         "the first layer. Seeds fix the standard normals and the batches, so that runs of a seed are paired.",
-        "The rule for batch norm was made stricter after tier laptop had been run once: by the times to a loss "
-        "alone it had said “holds”, while the figure's own curves part further down.",
+        "The rule for batch norm was made stricter after tier laptop had been run once: by the times to a "
+        "loss alone it had said “holds”, while the figure's own curves part further down.",
         "The step size is chosen for each seed on the others, so that no seed picks its own luckiest run. A "
         "restricted time counts a censored run as the horizon: where ReLU's are censored its gap is larger "
         "than shown.",

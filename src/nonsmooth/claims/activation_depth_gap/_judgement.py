@@ -119,8 +119,8 @@ def _widening(
         len(seeds),
         f"Steps to a training loss of {number(first['targets'][0])}, each activation at its best step size. "
         f"{times}.{second_target if all(known) else ''}"
-        f"{'' if trained else ' GELU’s runs mostly do not train at these step sizes: not judged.'} t-interval "
-        f"over seeds, {_COMPARISONS} comparisons; float32, {on_data(first)}.",
+        f"{'' if trained else ' GELU’s runs mostly do not train at these step sizes: not judged.'} "
+        f"t-interval over seeds, {_COMPARISONS} comparisons; float32, {on_data(first)}.",
         part,
         reported="above 1",
         interval=found.interval if all(known) else None,
