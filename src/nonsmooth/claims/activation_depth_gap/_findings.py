@@ -109,7 +109,7 @@ def curves_apart(rows: Sequence[Row], comparisons: int) -> list[int]:
         if means is None or len(seeds) < LEAST:
             continue
         apart = means[0] - means[1]
-        p = float(ttest_1samp(apart, 0)[1])
+        p = float(ttest_1samp(apart, 0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
         if abs(apart.mean()) > means.std(axis=1, ddof=1).max() and p < 0.05 / comparisons:
             depths.append(setting.depth)
     return depths
