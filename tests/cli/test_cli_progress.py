@@ -80,7 +80,10 @@ def test_trouble_is_told(capsys):
     with _progress.progress(quiet=False) as listener:
         listener(Retried(SPEC))
         listener(Failed(Failure(SPEC, "why")))
-    assert len(capsys.readouterr().err.splitlines()) == 2
+        listener(Failed(Failure(RunSpec("toy", "median"), "why")))  # failed while the first one was stopped
+        listener(Failed(Failure(RunSpec("other", "mean"), "why")))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in lines] == ["a", "toy", "other"]
 
 
 def test_quiet(capsys):

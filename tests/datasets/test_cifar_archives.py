@@ -157,6 +157,20 @@ def member(archive, name, data, **how):
     archive.addfile(info, io.BytesIO(data))
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize(("make", "suffix"), [(write_python, "py"), (write_binary, "bin")])
+def test_a_compressed_archive_is_held_against_its_checksum(tmp_path, make, suffix, mode):
+    """A pixel may have any value, so a byte that flips shows in the checksum alone, which comes last."""
+    folder = make(tmp_path / f"cifar-10-batches-{suffix}", DATA)
+    archive = pack(folder, tmp_path / "a.tar.gz", mode)
+    whole = archive.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for damaged in (flipped, whole[:-9], whole[: len(whole) // 2]):
+        archive.write_bytes(damaged)
+        assert "a.tar.gz: cannot be read" in refusal(archive)
+
+
 def test_odd_members_are_neither_read_nor_written(python, tmp_path):
     inside = tmp_path / "work" / "a.tar"
     inside.parent.mkdir()

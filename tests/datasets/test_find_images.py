@@ -1,5 +1,6 @@
 """Every format gives the same arrays; what is no known format, or another data set, is said to be."""
 
+import os
 import pickle
 import shutil
 
@@ -221,6 +222,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (folder / "data_batch_2").mkdir()
     with pytest.raises(InputError, match=r"data_batch_2: cannot be read \(Is a directory\)"):
         find_images(folder)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "cifar-10-python.tar.gz")
+    with pytest.raises(InputError, match=r"cifar-10-python\.tar\.gz: neither a file nor a folder; give"):
+        find_images(tmp_path / "cifar-10-python.tar.gz")
+
+
+@pytest.mark.parametrize("path", [5, None])
+def test_what_is_no_path_is_named(path):
+    with pytest.raises(InputError, match=f"path is a {type(path).__name__}; give cifar-10-python"):
+        read_images(path)
 
 
 def test_the_first_format_of_several_in_a_folder_is_taken(tmp_path):

@@ -112,9 +112,11 @@ def test_table_and_json() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match=r"give a torch\.nn\.Module"):
         sparsity([torch.ones(2)])  # type: ignore[arg-type]
-    for threshold in (-1.0, float("nan"), float("inf")):
+    for threshold in (-1.0, float("nan"), float("inf"), "small"):
         with pytest.raises(InputError, match="threshold = "):
-            sparsity(nn.Linear(1, 1), threshold)
-    for block in (0, (2, 0), (1, 2, 3)):
+            sparsity(nn.Linear(1, 1), threshold)  # type: ignore[arg-type]
+    for block in (0, (2, 0), (1, 2, 3), 2.5, (2, 1.5), "two"):
         with pytest.raises(InputError, match="block = "):
             sparsity(nn.Linear(1, 1), block=block)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="run the model once"):
+        sparsity(nn.LazyLinear(2))

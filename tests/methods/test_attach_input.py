@@ -18,6 +18,7 @@ from nonsmooth.errors import InputError
         ),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[w, w]), "given twice"),
         (lambda o, w: ns.attach(o, 0.1, params=[w]), "is a float; give one of ns.penalties"),
+        (lambda o, w: ns.attach(o, None, params=[w]), "penalty is None; give one of ns.penalties"),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=[3]), "is a int; give tensors"),
         (lambda o, w: ns.attach(o, {"x*": ns.L1(0.1)}, params=[("w", 3)]), "is a int; give tensors"),
         (lambda o, w: ns.attach(o, {"x*": ns.L1(0.1)}, params=[("w", w)]), "nothing to penalise"),
@@ -42,6 +43,18 @@ from nonsmooth.errors import InputError
                 {"steps": 1, "factor": 1.0, "gains": []}
             ),
             "attachment of 1 parameters",
+        ),
+        *(
+            (lambda o, w, s=s: ns.attach(o, ns.L1(0.1), params=[w]).load_state_dict(s), words)
+            for s, words in (
+                (5, "state is a int; give what state_dict"),
+                (torch.ones(3), "state is a Tensor; give what state_dict"),
+                ({"steps": float("inf"), "factor": 1.0, "gains": [None]}, "attachment of 1 parameters"),
+                ({5: 1, "factor": 1.0}, "attachment of 1 parameters"),
+                ({"steps": "many", "factor": 1.0, "gains": [None]}, "attachment of 1 parameters"),
+                ({"steps": 1, "factor": 1.0, "gains": ["much"]}, "attachment of 1 parameters"),
+                ({"steps": 1, "factor": -1.0, "gains": [None]}, "factor = -1.0 is not allowed"),
+            )
         ),
         (lambda o, w: ns.attach(o, ns.L1(0.1), params=3), "params is a int; give a model, tensors"),
         (
@@ -87,3 +100,21 @@ def test_complex_parameters_are_refused() -> None:
     w = nn.Parameter(torch.ones(2, 2, dtype=torch.complex64))
     with pytest.raises(InputError, match="complex64"):
         ns.attach(torch.optim.SGD([w], lr=0.1), ns.L1(0.1), params=[w])
+
+
+def test_a_refused_state_changes_nothing() -> None:
+    w = nn.Parameter(torch.ones(2))
+    prox = ns.attach(torch.optim.SGD([w], lr=0.1), ns.L1(0.1), params=[w])
+    with pytest.raises(InputError, match=r"factor = -1\.0"):
+        prox.load_state_dict({"steps": 7, "factor": -1.0, "gains": [0.5]})
+    assert prox.state_dict() == {"steps": 0, "factor": 1.0, "gains": [None]}
+
+
+def test_a_parameter_that_was_replaced_is_not_left_without_its_penalty_unseen() -> None:
+    w, other = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    ns.attach(optimizer, ns.L1(0.1), params=[("w", w)])
+    optimizer.param_groups[0]["params"] = [other]
+    other.grad = torch.zeros(2)
+    with pytest.raises(InputError, match=r"'w' is no longer a parameter of this optimiser.*detach\(\) and"):
+        optimizer.step()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import nonsmooth as ns
 from methods.optimisers import OPTIMISERS
 from nonsmooth.errors import InputError
 from nonsmooth.methods import Metric, effective_step, register_metric
@@ -69,6 +70,28 @@ def test_steps_are_finite_where_a_moment_is_zero() -> None:
     for metric in (Metric(0.1, zero), Metric(0.0, zero), Metric(0.1, zero, root=False)):
         assert torch.isfinite(metric.step()).all()
     assert (Metric(0.0, zero).step() == 0).all()
+
+
+def test_a_gradient_whose_square_overflows_makes_no_nan_of_its_own() -> None:
+    """torch's own Adadelta divides by the infinite moment and stays where it is."""
+    ends = []
+    for attached in (False, True):
+        x = torch.nn.Parameter(torch.ones(3))
+        optimizer = torch.optim.Adadelta([x])
+        if attached:
+            ns.attach(optimizer, ns.L1(1e-3), params=[x])
+        for _ in range(2):
+            x.grad = torch.tensor([1e30, -1e30, 0.0])
+            optimizer.step()
+        ends.append(x.detach()[:2])
+    torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_before_its_first_step_momentum_has_no_step_yet() -> None:
+    x = torch.nn.Parameter(torch.ones(2))
+    prox = ns.attach(torch.optim.SGD([x], lr=0.1, momentum=0.9), ns.L1(1.0), params=[x])
+    with pytest.raises(InputError, match="no step has been taken"):
+        prox.step_of(x)
 
 
 def test_a_skipped_step_has_step_zero() -> None:
@@ -139,6 +162,13 @@ def test_a_third_party_registers_its_own() -> None:
     optimizer = Child([x], lr=0.5)
     check_metric(optimizer)
     assert effective_step(optimizer, optimizer.param_groups[0], x).step() == 0.25
+
+
+def test_only_optimisers_and_functions_are_registered() -> None:
+    with pytest.raises(InputError, match="kind = 5 is no optimiser class"):
+        register_metric(5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="the rule is a float; give a function"):
+        register_metric(torch.optim.SGD)(0.1)  # type: ignore[arg-type]
 
 
 def test_adadelta_with_weight_decay_is_refused() -> None:

@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -344,6 +345,10 @@ def test_bad_parameters_and_penalties_are_refused_in_words(kind: str) -> None:
         make(kind, [nn.Parameter(torch.ones(2, dtype=torch.complex64))])
     with pytest.raises(InputError):
         make(kind, [p], penalty=ns.GroupL1(0.1, "filters"))  # a vector has none
+    with pytest.raises(InputError, match=r"does not fit its shape .* give it one number as its strength"):
+        make(kind, [p], penalty=ns.L1(np.array([0.1, 0.2])))
+    with pytest.raises(InputError, match="a lazy module has no shape yet; run the model once"):
+        make(kind, list(nn.LazyLinear(2).parameters()))
     with pytest.raises(ValueError, match="empty parameter list"):
         make(kind, [])
     with pytest.raises(TypeError, match="iterable of Tensors or dicts"):

@@ -113,3 +113,23 @@ def test_a_penalty_of_another_kind_in_the_checkpoint_is_refused(kind: str, optio
     for penalty in (PENALTY, None):
         with pytest.raises(InputError, match="MCP in parameter group 0"):
             make(kind, [nn.Parameter(torch.ones(2))], options, penalty=penalty).load_state_dict(saved)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("penalty", "words"),
+    [
+        ([1, 2], "has a penalty of type list without a kind"),
+        ({"l1": 0.1}, "has a penalty of type dict without a kind"),
+        ({"kind": "ElasticNet", "bogus": 2}, r"has \['bogus'\], which this version does not know"),
+        ({"kind": "ElasticNet", "l1": -1.0}, "l1 = -1 is not allowed"),
+    ],
+)
+def test_the_state_of_something_else_is_refused_in_words(kind: str, penalty, words: str) -> None:
+    optimizer = make(kind, [nn.Parameter(torch.ones(2))], penalty=ns.L1(0.1))
+    saved = optimizer.state_dict()
+    saved["param_groups"][0]["penalty"] = penalty
+    with pytest.raises(InputError, match=words):
+        optimizer.load_state_dict(saved)
+    with pytest.raises(InputError, match="a int without param_groups is not the state of an optimiser"):
+        optimizer.load_state_dict(5)  # type: ignore[arg-type]

@@ -1,9 +1,11 @@
 """The rule for what a penalty is meant for, and how it reads."""
 
+import pytest
 import torch
 from torch import nn
 
 import nonsmooth as ns
+from nonsmooth.errors import InputError
 
 
 def test_the_default_rule_leaves_biases_norms_and_embeddings_alone() -> None:
@@ -42,3 +44,8 @@ def test_what_a_parametrised_weight_is_computed_from_is_left_out() -> None:
 def test_the_reason_for_a_frozen_norm_is_that_it_is_a_norm() -> None:
     said = str(ns.select_weights(nn.LayerNorm(3).requires_grad_(False)))
     assert said.count("of a norm layer (LayerNorm)") == 2
+
+
+def test_what_is_no_model_is_named() -> None:
+    with pytest.raises(InputError, match=r"model is a list; give a torch\.nn\.Module"):
+        ns.select_weights([nn.Linear(1, 1)])  # type: ignore[arg-type]

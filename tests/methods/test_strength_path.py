@@ -68,13 +68,21 @@ def test_the_rule_of_thumb() -> None:
         ({"points": 2.5}, "points = 2.5"),
         ({"points": 0}, "points = 0"),
         ({"ratio": 1.0}, "ratio = 1.0"),
+        ({"ratio": "small"}, "ratio = small"),
+        ({"fit": None}, "fit is a NoneType; give a function"),
+        ({"score": 0.5}, "score is a float; give a function"),
+        ({"score": lambda: "good"}, "score returned 'good'; it must return a number"),
+        ({"score": lambda: (1.0, float("nan"))}, "its standard error >= 0"),
+        ({"score": lambda: (1.0, -0.1)}, "its standard error >= 0"),
+        ({"score": lambda: (1.0, 0.1, 5)}, "score returned"),
     ],
 )
 def test_bad_paths_in_words(options, words: str) -> None:
     _, _, _, prox, loss, fit = _setting()
     loss().backward()
     with pytest.raises(InputError, match=words):
-        ns.strength_path(prox, fit, **options)
+        ns.strength_path(prox, **({"fit": fit} | options))
+    assert prox.factor == 1.0
 
 
 def test_where_every_strength_keeps_zero() -> None:
@@ -83,6 +91,13 @@ def test_where_every_strength_keeps_zero() -> None:
     w.grad = torch.ones(3)
     with pytest.raises(InputError, match="every strength makes 0 stationary"):
         ns.strength_path(prox, lambda: None)
+
+
+def test_a_run_that_diverged_has_no_score_and_is_not_chosen() -> None:
+    _, _, _, prox, _, fit = _setting()
+    scores = iter([(2.0, 0.1), (1.0, 0.1), (float("nan"), float("nan"))])
+    path = ns.strength_path(prox, fit, factors=[1.0, 0.5, 0.1], score=lambda: next(scores))
+    assert path.chosen.factor == 0.5
 
 
 def test_without_gradients_or_scores() -> None:

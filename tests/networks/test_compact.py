@@ -347,6 +347,8 @@ def test_bad_input_is_answered_in_words() -> None:
         compact(lambda x: x, torch.ones(1))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the model is compiled"):
         compact(torch.compile(model, backend="eager"), torch.ones(1, 3))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a lazy module has no shape yet"):
+        compact(nn.LazyLinear(2), torch.ones(2, 3))
     model[0].weight.data[0, 0] = float("nan")
     with pytest.raises(InputError, match=r"0\.weight holds NaN"):
         compact(model, torch.ones(2, 3))

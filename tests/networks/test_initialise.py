@@ -176,3 +176,10 @@ def test_bad_arguments(model: nn.Module, scheme: str, activation: str, seed: int
 
 def test_a_large_seed_is_taken() -> None:
     initialise(nn.Linear(2, 2), "he", "relu", 2**63 - 1)
+
+
+def test_what_is_no_model_or_has_no_shape_yet_is_named() -> None:
+    with pytest.raises(InputError, match="model is a list"):
+        initialise([nn.Linear(2, 2)], "he", "relu", 0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a lazy module has no shape yet"):
+        initialise(nn.LazyLinear(2), "he", "relu", 0)

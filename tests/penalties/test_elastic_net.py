@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
@@ -57,6 +58,22 @@ def test_prox_takes_a_diagonal_step_and_strengths_per_run() -> None:
     penalty = ElasticNet(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
     x, step = np.array([[1.0, -1.0], [1.0, -3.0]]), np.array([[0.1, 0.5], [0.1, 0.5]])
     np.testing.assert_allclose(penalty.prox(x, step), [[0.9, -0.5], [0.8 / 1.2, -2.0 / 2.0]])
+
+
+def test_one_l1_beside_many_l2_keeps_every_digit() -> None:
+    l2, x = torch.tensor([0.1, 0.2], dtype=torch.float64), torch.tensor([[0.9], [-0.9]], dtype=torch.float64)
+    expected = [
+        [float(L1(0.3).prox(r, 0.7)) / (1 + 1.4 * float(b))] for r, b in zip(x[:, 0], l2, strict=True)
+    ]
+    found = ElasticNet(0.3, l2).prox(x, 0.7)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+def test_a_divisor_beyond_the_type_takes_all_to_zero() -> None:
+    """As a number it is no infinity, in float32 it is."""
+    x = torch.tensor([float("inf"), 1.0, -float("inf")])
+    for step in (3e38, 1e39, torch.full((3,), 3e38)):
+        assert ElasticNet(0.1, 1.0).prox(x, step).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_no_nan_for_zero_strength_zero_step_or_zero_entries() -> None:

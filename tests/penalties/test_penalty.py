@@ -11,7 +11,8 @@ from nonsmooth.penalties import L0, L1, MCP, SCAD, GroupL1, LogSum, Penalty
 
 
 @pytest.mark.parametrize(
-    "bad", [-1.0, float("nan"), float("inf"), np.array([0.1, -2.0]), "much", None, [0.1], np.array([])]
+    "bad",
+    [-1.0, float("nan"), float("inf"), np.array([0.1, -2.0]), "much", None, [0.1], np.array([]), 10**400],
 )
 @pytest.mark.parametrize("make", [MCP, SCAD, L0, LogSum])
 def test_bad_strengths_are_named(make, bad) -> None:
@@ -46,6 +47,37 @@ def test_integers_and_complex_numbers_are_refused(penalty: Penalty, entries) -> 
 def test_bad_steps_are_named(penalty: Penalty, step: float) -> None:
     with pytest.raises(InputError, match=f"step = {step:g} is not allowed; give a number >= 0"):
         penalty.prox(np.ones((2, 2)), step)
+
+
+@pytest.mark.parametrize("step", [np.ones(4), np.ones((2, 2, 2)), torch.ones(3, 2), "far", None, [0.1]])
+@pytest.mark.parametrize("penalty", [L1(1.0), MCP(1.0), GroupL1(1.0), GroupL1(1.0, 2)])
+def test_steps_of_another_shape_or_kind_are_named(penalty: Penalty, step) -> None:
+    for x in (np.ones((2, 2)), torch.ones(2, 2)):
+        with pytest.raises(InputError, match=r"a step of type .* not allowed for .* of shape \(2, 2\); give"):
+            penalty.prox(x, step)
+
+
+@pytest.mark.parametrize("penalty", [L1(1.0), MCP(1.0), GroupL1(1.0), GroupL1(1.0, 2)])
+def test_arrays_of_two_libraries_or_of_two_shapes_do_not_go_together(penalty: Penalty) -> None:
+    for x, other in ((np.ones((2, 2)), torch.ones(2, 2)), (torch.ones(2, 2), np.ones((2, 2)))):
+        with pytest.raises(InputError, match=r"a step of type .* and shape \(2, 2\) is not allowed"):
+            penalty.prox(x, other)
+        with pytest.raises(InputError, match=r"a gradient of type .* not allowed .*; give an array like it"):
+            penalty.subdifferential_distance(x, other)
+    for gradient in (np.ones(4), [1.0], None, 0.5):
+        with pytest.raises(InputError, match=r"a gradient of type .* is not allowed"):
+            penalty.subdifferential_distance(np.ones((2, 2)), gradient)
+
+
+def test_a_step_for_each_run_is_repeated() -> None:
+    x, steps = np.ones((2, 3)), np.array([[0.25], [0.5]])
+    np.testing.assert_array_equal(L1(1.0).prox(x, steps), L1(1.0).prox(x, np.broadcast_to(steps, x.shape)))
+
+
+def test_what_is_no_array_is_named() -> None:
+    for ask in (L1(1.0).value, L1(1.0).strength_max, lambda x: L1(1.0).prox(x, 0.1)):
+        with pytest.raises(InputError, match="entries of type list are no array"):
+            ask([1.0, 2.0])
 
 
 def test_bad_factors_are_named() -> None:

@@ -200,6 +200,38 @@ def test_the_checkpoint_of_another_run_is_refused(changes: dict, words: str, tmp
     assert (tmp_path / "run.pt").read_bytes() == before
 
 
+def _schedules() -> list[tuple[Any, Any]]:
+    make = torch.optim.lr_scheduler
+    return [
+        (lambda o: make.CosineAnnealingLR(o, 4), lambda o: make.CosineAnnealingLR(o, 8)),
+        (lambda o: make.StepLR(o, 2), lambda o: make.StepLR(o, 2, gamma=0.5)),
+        (lambda o: make.MultiStepLR(o, [2, 3]), lambda o: make.MultiStepLR(o, [2, 5])),
+        (lambda o: make.ReduceLROnPlateau(o), lambda o: make.ReduceLROnPlateau(o, patience=1)),
+    ]
+
+
+@pytest.mark.parametrize(("first", "other"), _schedules())
+def test_another_setting_of_the_schedule_is_another_run(first: Any, other: Any, tmp_path: Path) -> None:
+    """Loading the schedule's state would bring back the old setting unseen."""
+
+    def run(make: Any) -> Any:
+        model = toy_network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        path = tmp_path / "run.pt"
+        return train(model, toy_data(), optimizer, Recipe(2), scheduler=make(optimizer), checkpoint=path)
+
+    run(first)
+    assert run(first).resumed_from == 2
+    with pytest.raises(InputError, match="checkpoint of another run: its scheduler has"):
+        run(other)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"the folder of checkpoint .*run\.pt cannot be made \("):
+        _train(tmp_path / "file" / "run.pt")
+
+
 def test_another_activation_is_another_model(tmp_path: Path) -> None:
     model = toy_network()
     _train(tmp_path / "run.pt", model=model)

@@ -95,6 +95,7 @@ def test_the_digits_as_they_come() -> None:
         ({"shrink": 3}, "does not divide"),
         ({"shrink": 0}, "whole number >= 1"),
         ({"dtype": torch.int32}, "float32, float64 or bfloat16"),
+        ({"device": "abacus"}, r"device = 'abacus' cannot be used here \("),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict, words: str) -> None:
@@ -121,3 +122,7 @@ def test_tensors_that_do_not_go_together_are_refused() -> None:
         Resident(x, y, x.double(), y)
     with pytest.raises(InputError, match="train is empty"):
         Resident(x[:0], y[:0], x, y)
+    with pytest.raises(InputError, match=r"train_labels is a list; give a torch\.Tensor"):
+        Resident(x, [0, 1, 0, 1], x, y)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="images of type int have no name, train"):
+        Resident.of(5)

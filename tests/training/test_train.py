@@ -330,3 +330,23 @@ def test_wrong_parts_are_refused() -> None:
     one = nn.Sequential(nn.Linear(128, 1), nn.Flatten(0))
     with pytest.raises(InputError, match=r"must be \(N, classes\)"):
         train(one, flat, _sgd(one), Recipe(1), loss=lambda outputs, labels: outputs.mean())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": 5}, "model is a int; give a Module"),
+        ({"data": [1]}, "data is a list; give a Resident"),
+        ({"optimizer": "sgd"}, "optimizer is a str; give a Optimizer"),
+        ({"recipe": {}}, "recipe is a dict; give a Recipe"),
+        ({"loss": 0.5}, "loss is a float; give a function"),
+        ({"scheduler": 0.5}, "scheduler is a float; give one of torch's"),
+        ({"on_epoch": 1}, "on_epoch is a int; give a function"),
+        ({"checkpoint": 1}, "checkpoint is a int; give a path"),
+    ],
+)
+def test_parts_of_another_kind_are_named(changes: dict, words: str) -> None:
+    model = toy_network()
+    parts: dict = {"model": model, "data": toy_data(), "optimizer": _sgd(model), "recipe": Recipe(1)}
+    with pytest.raises(InputError, match=words):
+        train(**{**parts, **changes})

@@ -97,6 +97,7 @@ def _bar(terminal: Console) -> Iterator[Callable[[object], None]]:
         rich.TextColumn("{task.fields[left]}", markup=False),
     )
     clock: _Clock | None = None
+    told: set[str] = set()
     with rich.Progress(*columns, console=terminal, transient=True) as bar:
         task = bar.add_task("planning", total=None, left="")
 
@@ -114,8 +115,9 @@ def _bar(terminal: Console) -> Iterator[Callable[[object], None]]:
                 if not event.done:
                     bar.reset(task, total=event.total, completed=0, description=said, left="")
                 bar.update(task, completed=event.done, description=said)
-            elif isinstance(event, Retried | Failed):
-                bar.console.print(_trouble(event))
+            elif isinstance(event, Retried | Failed) and (words := _trouble(event)) not in told:
+                told.add(words)  # several batches of a claim may fail at the same time
+                bar.console.print(words)
 
         yield listener
 
@@ -135,6 +137,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.clock: _Clock | None = None
+        self.told: set[str] = set()
         self.started = self.spoken = time.monotonic()
 
     def __call__(self, event: object) -> None:
@@ -148,8 +151,9 @@ class _Lines:
             self.done(event, self.clock)
         elif isinstance(event, Drawn):
             self.drawn(event)
-        elif isinstance(event, Retried | Failed):
-            self.write(_trouble(event))
+        elif isinstance(event, Retried | Failed) and (words := _trouble(event)) not in self.told:
+            self.told.add(words)
+            self.write(words)
 
     def done(self, event: Done, clock: _Clock) -> None:
         now = time.monotonic()

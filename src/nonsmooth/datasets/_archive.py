@@ -37,6 +37,9 @@ def _walk(path: Path, wanted: Collection[PurePosixPath] = ()) -> Iterator[tuple[
                     assert stream is not None
                     data = stream.read()
                 yield place, data
+            # A compressed stream holds its checksum behind the last member.
+            while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+                pass
     except (tarfile.TarError, zlib.error, LZMAError, EOFError, OSError) as error:
         why = getattr(error, "strerror", None) or "truncated or damaged"
         raise InputError(f"{path}: cannot be read ({why}); {_AGAIN}") from None

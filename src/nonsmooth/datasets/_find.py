@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from nonsmooth.datasets._archive import first_folder, is_archive
@@ -38,6 +39,8 @@ def find_images(path: str | Path) -> ImageSource:
         InputError: nothing is there, or nothing that is known; a file is missing, truncated, damaged or
             mislabelled. The message names the file.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path is a {type(path).__name__}; give {_ALLOWED}")
     with readable(Path(path)):
         return source_of(recognise(Path(path)))
 
@@ -57,6 +60,8 @@ def recognise(path: Path) -> Format:
         there = path.expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         raise InputError(f"{path}: no such file or folder; give {_ALLOWED}") from None
+    if not (there.is_dir() or there.is_file()):  # reading a pipe would wait for ever
+        raise InputError(f"{path}: neither a file nor a folder; give {_ALLOWED}")
     found = _in_folder(there) if there.is_dir() else _in_file(there)
     if found is None:
         raise InputError(f"{path}: holds no images in a known format; give {_ALLOWED}")

@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from nonsmooth.diagnostics._certificate_result import Certificate, CertificateRow
+from nonsmooth.diagnostics._checks import whole
 from nonsmooth.diagnostics._composite import Block, Composite, composite
 from nonsmooth.diagnostics._linear_gap import LinearProblem, recognise
 from nonsmooth.diagnostics._mean_gradient import MeanGradient, length_of, mean_gradient, wide
@@ -99,7 +100,7 @@ def certificate(
     >>> found.distance, found.support, abs(found.gap) < 1e-15
     (0.0, 1, True)
     """
-    _check(model, loss_fn, batches, max_batches, confidence)
+    _check(model, loss_fn, batches, max_batches, confidence, size)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module  # its hooks wait for a backward pass that never comes
     problem = composite(model, prox)
@@ -120,19 +121,21 @@ def certificate(
         return _certify(problem, mean, _bound(linear, problem, mean, convex), confidence, notes)
 
 
-def _check(model: Any, loss_fn: Any, batches: Any, max_batches: Any, confidence: Any) -> None:
+def _check(model: Any, loss_fn: Any, batches: Any, max_batches: Any, confidence: Any, size: Any) -> None:
     if not isinstance(model, nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
+    if any(map(nn.parameter.is_lazy, model.parameters())):
+        raise InputError("a parameter of a lazy module has no shape yet; run the model once before")
+    if size is not None and not callable(size):
+        raise InputError(f"size is a {type(size).__name__}; give a function of a batch, or None")
     reduction = getattr(loss_fn, "reduction", "mean")
     if not callable(loss_fn) or reduction not in ("mean", "batchmean"):
         what = f"has reduction={reduction!r}" if callable(loss_fn) else f"is a {type(loss_fn).__name__}"
         raise InputError(f"loss_fn {what}; give a function that returns the mean over the batch")
     if not isinstance(batches, Iterable) and not hasattr(batches, "__getitem__"):
         raise InputError(f"batches is a {type(batches).__name__}; give an iterable of batches")
-    if max_batches is not None and not (isinstance(max_batches, int) and max_batches >= 1):
-        raise InputError(
-            f"max_batches = {max_batches} is not allowed; give a whole number >= 1, or None for all"
-        )
+    if max_batches is not None:
+        whole("max_batches", max_batches, 1, None)
     if not (isinstance(confidence, float) and 0 < confidence < 1):
         raise InputError(f"confidence = {confidence} is not allowed; give a number between 0 and 1")
 

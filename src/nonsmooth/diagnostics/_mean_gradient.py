@@ -111,7 +111,13 @@ def mean_gradient(
                 partial = True
                 break
             batch = _on_device(batch, parameters)
-            count = float(size(batch))
+            counted = size(batch)
+            try:
+                count = float(counted)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise InputError(
+                    f"size returned {counted!r} for batch {used}; it must be a number"
+                ) from error
             if not count > 0:
                 raise InputError(
                     f"batch {used} has size {count:g}; every batch must count for more than nothing"

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nonsmooth.diagnostics._checks import not_negative
 from nonsmooth.diagnostics._text_table import text_table
 from nonsmooth.errors import InputError
 
@@ -127,7 +128,8 @@ def sparsity(
         A :class:`Sparsity`.
 
     Raises:
-        InputError: not a module, a threshold that is negative or not finite, a block size below 1.
+        InputError: not a module, a lazy one that was never run, a threshold that is negative or not finite, a
+            block size that is no whole number >= 1.
 
     >>> import torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
@@ -141,11 +143,16 @@ def sparsity(
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
-    if not 0 <= threshold < float("inf"):
-        raise InputError(f"threshold = {threshold} is not allowed; give a finite number >= 0")
+    threshold = not_negative("threshold", threshold)
     size = (block, block) if isinstance(block, int) else block
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise InputError(f"block = {block} is not allowed; give a number >= 1, or two (rows, columns)")
+    if size is not None and not (
+        isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)
+    ):
+        raise InputError(
+            f"block = {block!r} is not allowed; give a whole number >= 1, or two (rows, columns)"
+        )
+    if any(map(nn.parameter.is_lazy, model.parameters())):
+        raise InputError("a parameter of a lazy module has no shape yet; run the model once before")
     names: dict[torch.Tensor, list[str]] = {}
     owners: dict[torch.Tensor, nn.Module] = {}
     for path, module in model.named_modules():
@@ -153,7 +160,7 @@ def sparsity(
             names.setdefault(parameter, []).append(f"{path}.{name}" if path else name)
             owners.setdefault(parameter, module)
     tensors = (_count(names[p], p, owners[p], threshold, size) for p in names)
-    return Sparsity(tuple(tensors), float(threshold), size)
+    return Sparsity(tuple(tensors), threshold, size)
 
 
 def _count(

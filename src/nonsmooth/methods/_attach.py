@@ -30,7 +30,7 @@ from nonsmooth.methods._metric import (
     rule_of,
     settled_gain,
 )
-from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_
+from nonsmooth.methods._penalised import Penalised, Term, check_fit, named_parameters, proximal_steps_
 from nonsmooth.methods._selection import Choice, Selection, select_weights
 from nonsmooth.penalties._penalty import Penalty
 
@@ -127,13 +127,20 @@ class Attachment(Penalised):
         Raises:
             InputError: the state of something else, or of other parameters.
         """
-        if set(state) != {"steps", "factor", "gains"} or len(state["gains"]) != len(self._penalties):
+        if not isinstance(state, Mapping):
+            raise InputError(f"state is a {type(state).__name__}; give what state_dict() returned")
+        try:
+            steps, factor = int(state["steps"]), float(state["factor"])
+            gains = [None if gain is None else float(gain) for gain in state["gains"]]
+        except (KeyError, TypeError, ValueError, OverflowError):
+            steps, factor, gains = 0, 1.0, []
+        if len(gains) != len(self._penalties) or len(state) != 3:
             raise InputError(
-                f"a state with keys {sorted(state)} is not that of this attachment of {len(self._penalties)} "
-                "parameters; give what its state_dict() returned"
+                f"a state with keys {sorted(map(str, state))} is not that of this attachment of "
+                f"{len(self._penalties)} parameters; give what its state_dict() returned"
             )
-        self.steps, self.factor = int(state["steps"]), state["factor"]
-        pairs = zip(self._penalties, state["gains"], strict=True)
+        self.factor, self.steps = factor, steps  # in this order: a bad factor is to change nothing
+        pairs = zip(self._penalties, gains, strict=True)
         self._gains = {p: gain for p, gain in pairs if gain is not None}
 
     def __str__(self) -> str:
@@ -175,12 +182,15 @@ class Attachment(Penalised):
             if skipped.item():
                 return
             skipped = None
-        present, rule, work = self._present(), rule_of(type(optimizer)), []
+        present, rule, work, found = self._present(), rule_of(type(optimizer)), [], 0
         for group in optimizer.param_groups:
             momentum = group.get("momentum")
             for p in group["params"]:
                 entry = self._penalties.get(p)
-                if entry is None or p.grad is None:
+                if entry is None:
+                    continue
+                found += 1
+                if p.grad is None:
                     continue
                 if momentum:
                     self._gains[p] = next_gain(group, self._gains.get(p))
@@ -188,8 +198,19 @@ class Attachment(Penalised):
                 else:
                     metric = rule(group, optimizer.state.get(p, {}), p)
                 work.append((p, present(entry[1]), metric if skipped is None else metric.unless(skipped)))
+        if found < len(self._penalties):
+            self._refuse_replaced(optimizer)
         proximal_steps_(work, self._thresholds)
         self.steps += 1
+
+    def _refuse_replaced(self, optimizer: torch.optim.Optimizer) -> None:
+        """A parameter that was put in another's place would go unpenalised, unseen."""
+        mine = {p for group in optimizer.param_groups for p in group["params"]}
+        name = next(name for p, (name, _) in self._penalties.items() if p not in mine)
+        raise InputError(
+            f"{name!r} is no longer a parameter of this optimiser, so its penalty has no effect; detach() "
+            "and attach to the parameters that took its place (after whatever moves or shards the model)"
+        )
 
 
 def attach(
@@ -317,6 +338,8 @@ def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _check_patterns(penalty: Any) -> None:
+    if penalty is None:
+        raise InputError("penalty is None; give one of ns.penalties, or a mapping from name patterns to them")
     if isinstance(penalty, Mapping):
         for pattern in penalty:
             if not isinstance(pattern, str):
@@ -344,15 +367,7 @@ def _check_parameter(
         )
     if parameter in seen:
         raise InputError(f"{name!r} is given twice; give each tensor once")
-    try:
-        penalty.value(parameter.detach())  # a group structure that does not fit the shape says so now
-    except InputError:
-        raise
-    except (TypeError, ValueError, RuntimeError) as error:  # an array of strengths, one for each run
-        raise InputError(
-            f"the penalty of {name!r} does not fit its shape {tuple(parameter.shape)}: {error}; give it one "
-            "number as its strength"
-        ) from error
+    check_fit(repr(name), penalty, parameter)
 
 
 def _check_members(optimizer: torch.optim.Optimizer, penalties: Mapping[torch.Tensor, Any]) -> None:

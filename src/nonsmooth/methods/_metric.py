@@ -120,6 +120,9 @@ def register_metric(kind: type) -> Callable[[Rule], Rule]:
         A decorator for ``rule(group, state, parameter) -> Metric``, called right after a step, with the
         parameter group's options and the optimiser's state of that parameter.
 
+    Raises:
+        InputError: kind is no optimiser class, or what is decorated no function.
+
     >>> import torch
     >>> class SignMomentumFree(torch.optim.SGD): ...
     >>> @register_metric(SignMomentumFree)
@@ -127,7 +130,12 @@ def register_metric(kind: type) -> Callable[[Rule], Rule]:
     ...     return Metric(group["lr"])
     """
 
+    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
+        raise InputError(f"kind = {kind!r} is no optimiser class; give one, as torch.optim.SGD is")
+
     def keep(rule: Rule) -> Rule:
+        if not callable(rule):
+            raise InputError(f"the rule is a {type(rule).__name__}; give a function that returns a Metric")
         _RULES[kind] = rule
         rule_of.cache_clear()
         return rule
@@ -311,6 +319,7 @@ def _adadelta(group: Mapping[str, Any], state: Mapping[str, Any], parameter: tor
     _refuse_decay(group)
     ratio = (1 - rho) * gradient * gradient / (v + eps)
     before = ((state["acc_delta"] - ratio * eps) / (rho + ratio)).clamp_(min=0)
+    before.nan_to_num_(nan=0.0)  # g^2 beyond the type: v is infinite and the step 0, whatever D was
     return Metric(_number(group["lr"]), (v + eps) / (before + eps))
 
 

@@ -13,7 +13,7 @@ from nonsmooth.methods._metric import Metric, local, whole
 from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty, is_number
 
-__all__ = ["Penalised", "Term", "named_parameters", "proximal_steps_", "strengths"]
+__all__ = ["Penalised", "Term", "check_fit", "named_parameters", "proximal_steps_", "strengths"]
 
 
 class Term(NamedTuple):
@@ -54,8 +54,8 @@ class Penalised:
         for group in self.optimizer.param_groups:
             if any(parameter is each for each in group["params"]):
                 # SGD without momentum keeps no state, and has the same step before and after.
-                stepped = self.optimizer.state.get(parameter) or isinstance(self.optimizer, torch.optim.SGD)
-                if not stepped:
+                plain = isinstance(self.optimizer, torch.optim.SGD) and not group["momentum"]
+                if not (plain or self.optimizer.state.get(parameter)):
                     raise InputError("no step has been taken on this parameter; call optimizer.step() first")
                 return self._metric(group, parameter)
         raise InputError(f"a parameter of shape {tuple(parameter.shape)} is not in this optimiser")
@@ -63,6 +63,19 @@ class Penalised:
     def step_of(self, parameter: torch.Tensor) -> Any:
         """The effective step of a parameter: a number, or a tensor like it (see ``metric_of``)."""
         return self.metric_of(parameter).step()
+
+
+def check_fit(name: str, penalty: Penalty, parameter: torch.Tensor) -> None:
+    """Raise InputError, now and not in the first step, if the penalty does not fit the parameter's shape."""
+    try:
+        penalty.value(parameter.detach())
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:  # an array of strengths, one for each run
+        raise InputError(
+            f"the penalty of {name} does not fit its shape {tuple(parameter.shape)}: {error}; give it one "
+            "number as its strength"
+        ) from error
 
 
 def named_parameters(optimizer: Any) -> Iterator[tuple[str, torch.Tensor, Mapping[str, Any]]]:

@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
 from nonsmooth.methods._kernels import Column, chosen, fitting_steps, launch
 from nonsmooth.methods._metric import Metric, effective_step
-from nonsmooth.methods._penalised import Penalised, Term, named_parameters, proximal_steps_, strengths
+from nonsmooth.methods._penalised import (
+    Penalised,
+    Term,
+    check_fit,
+    named_parameters,
+    proximal_steps_,
+    strengths,
+)
 from nonsmooth.penalties._penalty import Penalty
 
 __all__ = ["Proximal", "check"]
@@ -67,6 +74,11 @@ def _packed(penalty: Penalty | None) -> dict[str, Any] | None:
 
 
 def _unpacked(packed: Any, present: Penalty | None, number: int) -> Penalty | None:
+    if packed is not None and not (isinstance(packed, Mapping) and "kind" in packed):
+        raise InputError(
+            f"parameter group {number} of the checkpoint has a penalty of type {type(packed).__name__} "
+            "without a kind; give what state_dict() returned"
+        )
     kind = packed["kind"] if packed else None
     own = None if present is None else type(present).__name__
     if kind != own:
@@ -74,9 +86,16 @@ def _unpacked(packed: Any, present: Penalty | None, number: int) -> Penalty | No
             f"the checkpoint has the penalty {kind} in parameter group {number}, this optimiser {own}; "
             "make the optimiser with penalties of the same kinds, then load"
         )
-    if present is None:
+    if present is None or packed is None:
         return None
-    return dataclasses.replace(present, **{k: v for k, v in packed.items() if k != "kind"})  # type: ignore[type-var]
+    saved = {name: value for name, value in packed.items() if name != "kind"}
+    unknown = saved.keys() - {f.name for f in dataclasses.fields(present) if f.init}  # type: ignore[arg-type]
+    if unknown:
+        raise InputError(
+            f"the {kind} in parameter group {number} of the checkpoint has {sorted(map(str, unknown))}, "
+            "which this version does not know; load it with the version that saved it"
+        )
+    return dataclasses.replace(present, **saved)  # type: ignore[type-var]
 
 
 if TYPE_CHECKING:
@@ -139,13 +158,18 @@ class Proximal(Penalised, _Base):
         if not (penalty is None or isinstance(penalty, Penalty)):
             raise InputError(f"penalty = {penalty!r} is not a penalty; give e.g. ns.L1(1e-4), or None")
         for p in group["params"]:
+            if nn.parameter.is_lazy(p):
+                raise InputError(
+                    f"a parameter of a lazy module has no shape yet; run the model once, then make the "
+                    f"{type(self).__name__}"
+                )
             if not p.is_floating_point():
                 raise InputError(
                     f"a parameter has dtype {p.dtype}; {type(self).__name__} takes real floating-point "
                     "tensors, give others to an optimiser of their own"
                 )
             if penalty is not None:
-                penalty.value(p.detach())  # a group structure that does not fit the shape says so now
+                check_fit("a parameter", penalty, p)
         self._check_group(group)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -168,8 +192,13 @@ class Proximal(Penalised, _Base):
         A checkpoint of the stock optimiser loads as well, and leaves the penalties as they are.
 
         Raises:
-            InputError: a group's penalty is of another kind than the saved one.
+            InputError: the state of no optimiser; a group's penalty is of another kind than the saved one.
         """
+        if not isinstance(state_dict, Mapping) or "param_groups" not in state_dict:
+            raise InputError(
+                f"a {type(state_dict).__name__} without param_groups is not the state of an optimiser; give "
+                "what state_dict() returned"
+            )
         saved = [dict(group) for group in state_dict["param_groups"]]
         for number, (new, own) in enumerate(zip(saved, self.param_groups, strict=False)):
             if "penalty" in new:

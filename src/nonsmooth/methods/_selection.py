@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from nonsmooth.errors import InputError
+
 __all__ = ["Choice", "Selection", "select_weights"]
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -58,6 +60,9 @@ def select_weights(model: nn.Module) -> Selection:
     Returns:
         A Selection: iterate for (name, parameter); print for the rule's answer on every parameter.
 
+    Raises:
+        InputError: the model is none.
+
     >>> from torch import nn
     >>> print(select_weights(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))))
     penalised  0.weight              4x3  weight of a Linear
@@ -65,6 +70,8 @@ def select_weights(model: nn.Module) -> Selection:
     left out   1.weight                4  of a norm layer (LayerNorm)
     left out   1.bias                  4  of a norm layer (LayerNorm)
     """
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
     owners: dict[torch.Tensor, list[nn.Module]] = {}
     for module in model.modules():
         for parameter in module.parameters(recurse=False):

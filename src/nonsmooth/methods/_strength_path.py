@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -95,7 +96,8 @@ def strength_path(
         The StrengthPath; ``.chosen`` is the rule of thumb's choice.
 
     Raises:
-        InputError: factors that do not decrease or are negative; no gradient where one is needed.
+        InputError: factors that do not decrease or are negative; no gradient where one is needed; ``fit`` or
+            ``score`` is no function, or a score is no number.
 
     >>> import torch, nonsmooth as ns
     >>> w, target = torch.nn.Parameter(torch.zeros(2)), torch.tensor([3.0, 1.0])
@@ -113,6 +115,10 @@ def strength_path(
     """
     if not isinstance(prox, Attachment):
         raise InputError(f"prox is a {type(prox).__name__}; give what ns.attach returned")
+    if not callable(fit):
+        raise InputError(f"fit is a {type(fit).__name__}; give a function that trains to the end")
+    if score is not None and not callable(score):
+        raise InputError(f"score is a {type(score).__name__}; give a function, or None")
     before, prox.factor = prox.factor, 1.0
     found = []
     try:
@@ -137,7 +143,8 @@ def _decreasing(factors: Iterable[float]) -> list[float]:
 
 
 def _geometric(prox: Attachment, points: int, ratio: float) -> list[float]:
-    if not isinstance(points, int) or points < 1 or not 0 < ratio < 1:
+    known = isinstance(points, int) and isinstance(ratio, float | int)
+    if not known or points < 1 or not 0 < ratio < 1:
         raise InputError(
             f"points = {points}, ratio = {ratio} are not allowed; give a whole number of points >= 1 and a "
             "ratio in (0, 1)"
@@ -184,13 +191,27 @@ def _largest_useful(prox: Attachment) -> float:
 
 def _point(prox: Attachment, factor: float, score: Score | None) -> PathPoint:
     terms = prox.terms
-    given = (math.nan, 0.0) if score is None else score()
-    value, error = given if isinstance(given, tuple) else (given, 0.0)
+    value, error = (math.nan, 0.0) if score is None else _scored(score())
     return PathPoint(
         factor,
         sum(int(torch.count_nonzero(term.parameter.detach())) for term in terms),
         sum(term.parameter.numel() for term in terms),
-        float(value),
-        float(error),
+        value,
+        error,
         {term.name: term.parameter.detach().clone() for term in terms},
     )
+
+
+def _scored(given: Any) -> tuple[float, float]:
+    """A score and its standard error, of what a caller's function returned."""
+    try:
+        value, error = map(float, given if isinstance(given, tuple) else (given, 0.0))
+        good = error >= 0 or math.isnan(value)  # a run that diverged has neither
+    except (TypeError, ValueError, RuntimeError):
+        value = error = math.nan
+        good = False
+    if not good:
+        raise InputError(
+            f"score returned {given!r}; it must return a number, or (number, its standard error >= 0)"
+        )
+    return value, error

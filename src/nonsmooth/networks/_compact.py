@@ -283,6 +283,8 @@ def _check(model: nn.Module) -> None:
         raise InputError(
             "the model is compiled; give the one that went into torch.compile, and compile the answer"
         )
+    if any(map(nn.parameter.is_lazy, model.parameters())):
+        raise InputError("a parameter of a lazy module has no shape yet; run the model once before")
     for name, module in model.named_modules():
         random = isinstance(module, (*BATCH_NORMS, nn.modules.dropout._DropoutNd))
         if random and module.training:

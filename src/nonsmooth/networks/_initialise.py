@@ -55,7 +55,7 @@ def initialise(model: nn.Module, scheme: str, activation: str, seed: int) -> nn.
 
     Raises:
         InputError: an unknown scheme or activation, a seed outside its range, a layer with parameters that
-            is none of the above.
+            is none of the above, a model that is none or a lazy one that was never run.
 
     Source: He et al., "Delving deep into rectifiers", ICCV 2015; ``torch.nn.Linear.reset_parameters``.
 
@@ -73,6 +73,10 @@ def initialise(model: nn.Module, scheme: str, activation: str, seed: int) -> nn.
         )
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"seed = {seed!r} is not allowed; give an integer from 0 to 2^63 - 1")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
+    if any(map(nn.parameter.is_lazy, model.parameters())):
+        raise InputError("a parameter of a lazy module has no shape yet; run the model once before")
     moment = second_moment(activation)
     layers = _layers(model)
     for module in model.modules():

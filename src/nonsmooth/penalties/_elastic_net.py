@@ -101,10 +101,11 @@ class ElasticNet(Penalty):
         """
         threshold = times(xp, column(self.l1), step)
         ridge = 0.0 if self._plain else times(xp, column(self.l2), step)
-        # An infinite ridge takes all to 0, infinity too, which its division would turn to NaN.
-        soft = soft_threshold(xp, x, pick(xp, ridge == float("inf"), ridge, threshold))
+        divisor = 1 + 2 * ridge
+        # A divisor that overflows takes all to 0, infinity too, which the division would turn to NaN.
+        soft = soft_threshold(xp, x, pick(xp, divisor > xp.finfo(x.dtype).max, divisor, threshold))
         if not self._plain:
-            soft = soft / (1 + 2 * ridge)
+            soft = soft / divisor
         if self.width == 0:
             return soft
         inner = x / (1 + (threshold / self.width + 2 * ridge))

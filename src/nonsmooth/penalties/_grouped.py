@@ -113,7 +113,10 @@ class Grouped(Penalty):
         return lasso * xp.sign(x) + self._layout.join(xp, directions, x.shape)
 
     def _direction(self, xp: Any, part: Any) -> Any:
-        """x_g/||x_g||, 0 where x_g = 0."""
+        """x_g/||x_g||, 0 where x_g = 0; where entries are infinite, the limit as they grow alike."""
+        endless = xp.abs(part) == float("inf")
+        limit = xp.where(endless, xp.sign(part), xp.zeros_like(part))
+        part = xp.where(xp.any(endless, axis=self._layout.axes(part), keepdims=True), limit, part)
         norm = group_norms(xp, part, self._layout.axes(part))
         return part / xp.where(norm == 0, xp.ones_like(norm), norm)
 

@@ -65,7 +65,7 @@ class LogSum(Separable):
         root, far = 2 * t**0.5, a + epsilon
         # Through its factors: the square may overflow, and its difference with 4 t loses half the digits.
         gap = xp.where(far <= root, xp.zeros_like(far), far - root)
-        u = a - 2 * t / (far + xp.sqrt(gap) * xp.sqrt(far + root))
+        u = a - t / (far / 2 + xp.sqrt(gap) / 2 * xp.sqrt(far + root))
         higher = t * xp.log1p(u / epsilon) >= u * (a - u / 2)
         return xp.where((far <= root) | (u <= 0) | ((t > a * epsilon) & higher), xp.zeros_like(u), u)
 

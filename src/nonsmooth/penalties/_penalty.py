@@ -46,7 +46,7 @@ def check_strength(name: str, strength: Any) -> None:
     several = getattr(strength, "ndim", 0)
     try:
         low, high = (float(f()) for f in (strength.min, strength.max)) if several else (float(strength),) * 2
-    except (TypeError, ValueError, RuntimeError) as error:  # no number, or an empty array
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # no number, or an empty array
         raise InputError(f"{name} = {strength!r} is not allowed; give a finite number >= 0") from error
     if not (low >= 0 and high < float("inf")):
         bad = low if not low >= 0 else high
@@ -102,6 +102,35 @@ def wide(xp: Any, x: Any) -> Any:
     return xp.astype(x, xp.float32) if x.dtype.itemsize < 4 else x
 
 
+def _namespace(x: Any) -> Any:
+    try:
+        return array_namespace(x)
+    except TypeError as error:
+        raise InputError(
+            f"entries of type {type(x).__name__} are no array; give NumPy's or torch's"
+        ) from error
+
+
+def _check_alike(name: str, given: Any, x: Any) -> None:
+    """Raises InputError unless it is an array of x's library and shape, or one that is repeated to it."""
+    shape = getattr(given, "shape", None)
+    fits = shape is not None
+    if shape and tuple(shape) != tuple(x.shape):
+        sizes = zip(reversed(shape), reversed(x.shape), strict=False)
+        fits = len(shape) <= len(x.shape) and all(n in (1, size) for n, size in sizes)
+    if fits:
+        try:
+            array_namespace(x, given)
+            return
+        except TypeError:  # no array, or of another library
+            fits = False
+    kind = f"type {type(given).__name__}" + ("" if shape is None else f" and shape {tuple(shape)}")
+    raise InputError(
+        f"a {name} of {kind} is not allowed for a {type(x).__name__} of shape {tuple(x.shape)}; "
+        f"give {'a number or ' if name == 'step' else ''}an array like it"
+    )
+
+
 class Penalty(ABC):
     """A function of the parameters that is added to the loss: lambda times a measure of their size.
 
@@ -122,13 +151,13 @@ class Penalty(ABC):
 
     def value(self, x: Any) -> Any:
         """The penalty: (..., P) -> (...), or 0-d for a structure. Half precision answers in float32."""
-        xp = array_namespace(x)
+        xp = _namespace(x)
         with quiet(xp):
             return self._value(xp, wide(xp, x))
 
     def subgradient(self, x: Any) -> Any:
         """One subgradient, like x: the gradient where there is one, 0 at a kink."""
-        xp = array_namespace(x)
+        xp = _namespace(x)
         with quiet(xp):
             return xp.astype(self._subgradient(xp, wide(xp, x)), x.dtype, copy=False)
 
@@ -146,13 +175,16 @@ class Penalty(ABC):
             An array like x (``out`` if given). NaN entries stay NaN (and make their group NaN).
 
         Raises:
-            InputError: a number for a step that is negative or NaN.
+            InputError: a number for a step that is negative or NaN, a step of another shape than x, or no
+                array.
         """
-        xp = array_namespace(x)
+        xp = _namespace(x)
         if is_number(step):
             if not step >= 0:
                 raise InputError(f"step = {float(step):g} is not allowed; give a number >= 0")
             step = float(step)
+        else:
+            _check_alike("step", step, x)
         if out is not None and hasattr(x, "detach"):
             x, step = x.detach(), step if is_number(step) else step.detach()
         point = wide(xp, x)
@@ -176,8 +208,12 @@ class Penalty(ABC):
 
         Returns:
             The distance in the maximum norm, shaped like ``value``.
+
+        Raises:
+            InputError: a gradient of another shape than x, or no array.
         """
-        xp = array_namespace(x)
+        xp = _namespace(x)
+        _check_alike("gradient", gradient, x)
         with quiet(xp):
             return self._distance(xp, wide(xp, x), wide(xp, gradient))
 
@@ -187,7 +223,7 @@ class Penalty(ABC):
 
     def strength_max(self, gradient: Any) -> Any:
         """The least strength for which 0 is stationary, from the smooth part's gradient at 0."""
-        xp = array_namespace(gradient)
+        xp = _namespace(gradient)
         with quiet(xp):
             return self._strength_max(xp, wide(xp, gradient))
 

@@ -50,7 +50,8 @@ class SCAD(Separable):
         strength, none = column(self.strength), xp.zeros_like(a)
         b = xp.where(a >= self.a * strength, self.a * strength + none, a)
         c = xp.where(b <= strength, none, b - strength)
-        return strength * b - c * c / (2 * (self.a - 1))
+        half = c / (2 * (self.a - 1)) / xp.where(c > 0, strength + none, none + 1)
+        return strength * (b - c * half)
 
     def _slope(self, xp: Any, a: Any) -> Any:
         strength, none = column(self.strength), xp.zeros_like(a)

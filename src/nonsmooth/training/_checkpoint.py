@@ -7,6 +7,7 @@ leaves the old one or the new one. It is read with ``weights_only=True``: no cod
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import re
 import time
@@ -58,6 +59,13 @@ def _text(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
+def _settings(scheduler: Any) -> dict[str, Any]:
+    """What a schedule was made with, as far as it keeps that under the names of its arguments."""
+    own = vars(scheduler)
+    names = sorted(set(inspect.signature(type(scheduler)).parameters) - {"optimizer", "last_epoch"})
+    return {name: own[name] for name in names if name in own}
+
+
 def identity(
     model: nn.Module,
     data: Resident,
@@ -80,7 +88,7 @@ def identity(
         "model": f"{modules} {shapes}",
         "data": f"{data.name}, {tuple(data.train.shape)}, {tuple(data.test.shape)}",
         "optimizer": f"{_kind(optimizer)} {_text(options)}",
-        "scheduler": "none" if scheduler is None else _kind(scheduler),
+        "scheduler": "none" if scheduler is None else f"{_kind(scheduler)} {_text(_settings(scheduler))}",
         "loss": getattr(loss, "__qualname__", None) or _text(loss),
         "penalties": str(attached),
     }
@@ -103,8 +111,15 @@ class Checkpoint:
         optimizer: torch.optim.Optimizer,
         scheduler: Any,
     ) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"checkpoint is a {type(path).__name__}; give a path, or None")
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"the folder of checkpoint {self.path} cannot be made ({error.strerror}); give another path"
+            ) from error
         self._identity = dict(identity)
         self._model, self._optimizer, self._scheduler = model, optimizer, scheduler
         self._next = 0.0

@@ -47,6 +47,9 @@ class Resident:
     def __post_init__(self) -> None:
         for part in ("train", "test"):
             x, labels = getattr(self, part), getattr(self, f"{part}_labels")
+            for name, each in ((part, x), (f"{part}_labels", labels)):
+                if not isinstance(each, Tensor):
+                    raise InputError(f"{name} is a {type(each).__name__}; give a torch.Tensor")
             if not x.is_floating_point() or x.dtype != self.train.dtype or x.device != self.train.device:
                 raise InputError(
                     f"{part} is {x.dtype} on {x.device}; "
@@ -105,6 +108,7 @@ class Resident:
             raise InputError(f"dtype = {dtype} is not allowed; give float32, float64 or bfloat16 of torch")
         if normalise not in ("standard", "half"):
             raise InputError(f"normalise = {normalise!r} is not allowed; give 'standard' or 'half'")
+        device = _device(device)
         images = _Tensors.of(images)
         _check(images, shrink)
         chosen = balanced(images.train_labels, count, "count")
@@ -124,6 +128,17 @@ class Resident:
         return cls(*parts, name=made)
 
 
+def _device(name: Any) -> torch.device:
+    """A device that is there; what torch says of another is an assertion or many lines."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"device = {name!r} cannot be used here ({why[:200]}); give cpu, or another"
+        ) from error
+
+
 class _Tensors(NamedTuple):
     """Images as tensors, whether they came as arrays or not."""
 
@@ -135,6 +150,12 @@ class _Tensors(NamedTuple):
 
     @classmethod
     def of(cls, images: Any) -> _Tensors:
+        missing = [field for field in cls._fields if not hasattr(images, field)]
+        if missing:
+            raise InputError(
+                f"images of type {type(images).__name__} have no {', '.join(missing)}; give a "
+                "nonsmooth.datasets.Images, or make a Resident of your own tensors"
+            )
         parts = (getattr(images, part) for part in cls._fields[1:])
         return cls(images.name, *map(torch.as_tensor, parts))
 

@@ -64,8 +64,8 @@ def train(
         The course of the run.
 
     Raises:
-        InputError: an optimiser that needs a closure, parts that do not go together, a checkpoint that is
-            damaged or of another run.
+        InputError: an optimiser that needs a closure, parts of the wrong kind or that do not go together, a
+            checkpoint that is damaged, of another run, or in a folder that cannot be made.
 
     >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
     >>> data = Resident(x, (x.sum(1) > 0).long(), x[:0], torch.zeros(0, dtype=torch.int64))
@@ -75,6 +75,7 @@ def train(
     (True, 80)
     """
     begin = time.perf_counter()
+    _check_kinds(model, data, optimizer, recipe, loss, scheduler, on_epoch)
     ranks = Ranks()
     _check(model, data, optimizer, recipe, scheduler)
     ranks.prepare(model, recipe.mode)
@@ -167,6 +168,25 @@ def _peak_memory(device: torch.device) -> int | None:
         return None
     # Kilobytes, but bytes on macOS.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _check_kinds(
+    model: Any, data: Any, optimizer: Any, recipe: Any, loss: Any, scheduler: Any, on_epoch: Any
+) -> None:
+    for name, given, kind in (
+        ("model", model, nn.Module),
+        ("data", data, Resident),
+        ("optimizer", optimizer, torch.optim.Optimizer),
+        ("recipe", recipe, Recipe),
+    ):
+        if not isinstance(given, kind):
+            raise InputError(f"{name} is a {type(given).__name__}; give a {kind.__name__}")
+    if not callable(loss):
+        raise InputError(f"loss is a {type(loss).__name__}; give a function of outputs and labels")
+    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+        raise InputError(f"scheduler is a {type(scheduler).__name__}; give one of torch's, or None")
+    if on_epoch is not None and not callable(on_epoch):
+        raise InputError(f"on_epoch is a {type(on_epoch).__name__}; give a function of a row, or None")
 
 
 def _check(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nonsmooth.penalties import GroupL1
 from penalties.suite.rows import GROUPED, ROWS, SEPARABLE, Row
 
 STEPS = [0.0, 5e-324, 0.5, 1e300, np.inf]
@@ -103,3 +104,28 @@ def test_empty_parameters(row: Row) -> None:
         np.testing.assert_array_equal(penalty.value(x), np.zeros(3))
         np.testing.assert_array_equal(penalty.subdifferential_distance(x, x), np.zeros(3))
         np.testing.assert_array_equal(penalty.strength_max(x), np.zeros(3))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_largest_numbers_and_infinities_give_no_nan(row: Row, dtype: torch.dtype) -> None:
+    """Entries and steps at the edge of their type; the distance and the subgradient there as well."""
+    largest = torch.finfo(dtype).max
+    gradient = torch.randn(row.shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for fill in (largest, -torch.inf):
+        x = torch.full(row.shape, fill, dtype=dtype)
+        x.view(-1)[::5] = gradient.view(-1)[::5]
+        for step in (largest, torch.full_like(x, largest), torch.full_like(x, torch.inf)):
+            assert not row.make(1.0).prox(x, step).isnan().any()
+        for strength in (0.0, 1.0, largest**0.9):
+            penalty = row.make(strength)
+            assert not torch.as_tensor(penalty.value(x)).isnan().any()
+            assert not penalty.subgradient(x).isnan().any()
+            if strength <= 1:
+                assert not torch.as_tensor(penalty.subdifferential_distance(x, gradient)).isnan().any()
+
+
+def test_the_direction_of_a_group_with_infinite_entries_is_their_limit() -> None:
+    """As entries grow alike the others no longer count: (t, 1, -t)/||.|| tends to (1, 0, -1)/sqrt(2)."""
+    x = np.array([[np.inf, 1.0, -np.inf]])
+    np.testing.assert_allclose(GroupL1(2.0).subgradient(x), 2.0 * np.array([[1, 0, -1]]) / np.sqrt(2))
