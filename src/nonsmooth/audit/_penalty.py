@@ -96,7 +96,7 @@ def what_l1_reaches(
         except InputError as error:
             found.append(_unknown(id, term, str(error)))
             continue
-        found.append(_reaches(id, term, law, optimizer, float(np.abs(start).mean())))
+        found.append(_reaches(id, term, law, optimizer, start))
         if gradients is not None:
             found += _void(id, term, gradients)
     return found
@@ -119,22 +119,24 @@ def _unknown(id: str, term: L1Term, why: str) -> Observation:
     )
 
 
-def _reaches(id: str, term: L1Term, law: Floor, optimizer: torch.optim.Optimizer, mean: float) -> Observation:
+def _reaches(
+    id: str, term: L1Term, law: Floor, optimizer: torch.optim.Optimizer, start: np.ndarray
+) -> Observation:
     strength = float(term.strength or 0)
+    mean, already = float(np.abs(start).mean()), float((start == 0).mean())
+    gained = max(0.0, law.share_zero - already)
     told = (
         f"{number(strength, 3)} * |w| on {_names(term)}: with no data at all, {type(optimizer).__name__} "
         f"leaves after {law.steps:,} steps a mean |w| of {number(law.mean_abs, 3)} (now {number(mean, 3)}), "
         f"a share of {number(law.share_below, 3)} below {law.threshold:g} and {number(law.share_zero, 3)} "
-        f"exactly 0; {law.how}, {law.law}, float64."
+        f"exactly 0 (now {number(already, 3)}); {law.how}, {law.law}, float64."
     )
     numbers = {**law.as_dict(), "parameters": list(term.parameters)}
     if law.share_zero >= 0.99:
         title = "The L1 term in the loss can reach exact zeros, where no data gradient acts."
         return Observation(id, "note", title, told, source=_PAPER, numbers=numbers)
     title = "The L1 term in the loss gives " + (
-        "no exact zeros."
-        if law.share_zero == 0
-        else f"exact zeros to {law.share_zero:.0%} of weights at best."
+        "no exact zeros." if gained < 0.005 else f"exact zeros to {gained:.0%} of weights at best."
     )
     return Observation(
         id,

@@ -1,0 +1,250 @@
+"""One call that says what a training run really is: each part looked at, each answer with its evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from nonsmooth.audit._assumptions import Assumption, assumption_observations, assumptions
+from nonsmooth.audit._audit_result import Audit, ordered
+from nonsmooth.audit._curvature import curvature
+from nonsmooth.audit._motion import motion
+from nonsmooth.audit._penalties import attached_penalty, penalties_in_the_loss
+from nonsmooth.audit._schedule_observations import schedule_observations
+from nonsmooth.audit._schedules import ScheduleFacts, schedule_of
+from nonsmooth.audit._smoothness import smoothness_of
+from nonsmooth.audit._threshold import watch
+from nonsmooth.audit._trace import takes_model
+from nonsmooth.diagnostics import Sharpness
+from nonsmooth.diagnostics._checks import positive, whole
+from nonsmooth.errors import InputError
+from nonsmooth.findings import Observation
+
+__all__ = ["audit"]
+
+# Where the length of the training is not given, so many steps of its schedule are looked at.
+_STEPS = 1000
+
+
+def audit(
+    model: nn.Module,
+    example: Any,
+    loss: Callable[..., Any] | None = None,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+    scheduler: Any = None,
+    penalty: Any = None,
+    batches: Iterable[Any] | None = None,
+    step: Callable[[], Any] | None = None,
+    strength: float | None = None,
+    steps: int | None = None,
+    steps_per_epoch: int | None = None,
+    resumed_from: int | None = None,
+    training: bool | None = None,
+    stochastic: bool = True,
+    difference: float | None = None,
+    seconds: float = 10.0,
+) -> Audit:
+    """Audit a model, and as much of its training as is given: kinks, theorems, penalty, curvature.
+
+    Nothing of what is given is changed: not weights, gradients, modes, buffers, random numbers, nor states
+    of optimiser and scheduler (steps that are taken are undone).
+
+    Args:
+        model: a module, of any size; on the meta device it is traced only.
+        example: its input; with a loss the pair (input, target).
+        loss: ``loss(model(input), target)``, the mean over the samples; an L1 term may be part of it. If its
+            first parameter is called ``model`` it is called as ``loss(model, example)``, and only traced.
+        optimizer: that trains the model; its step sizes are those it has now.
+        scheduler: of the optimiser's step size; None if it stays.
+        penalty: what ``ns.attach`` returned.
+        batches: data for gradients and curvature, pairs as ``example`` is; None: the example itself.
+        step: one training step as a function without arguments, from gradients to whatever follows
+            ``optimizer.step()``; it is called up to 20 times, and undone.
+        strength: of the L1 penalty that is meant, where ``step`` thresholds weights by hand.
+        steps: optimiser steps that the training has still to go.
+        steps_per_epoch: optimiser steps to one ``scheduler.step()``; None: one.
+        resumed_from: optimiser steps that were taken before an interruption.
+        training: the mode in which the model is meant to run; None: the one it is in.
+        stochastic: whether gradients are those of drawn batches; False for full-batch training.
+        difference: the step h of second differences that are to be judged, in units of the weights.
+        seconds: about how long curvature may take.
+
+    Returns:
+        An :class:`~nonsmooth.audit.Audit`. What could not be decided has the level "unknown"; what was not
+        looked at, for want of something to look at, is in ``skipped``.
+
+    Raises:
+        InputError: the model or loss raises on the example; a number is out of its range.
+
+    >>> import nonsmooth as ns
+    >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    >>> def loss(output, target):
+    ...     return ((output - target) ** 2).mean() + 1e-3 * sum(p.abs().sum() for p in net.parameters())
+    >>> adam = torch.optim.Adam(net.parameters(), lr=1e-3)
+    >>> found = ns.audit(net, (torch.randn(16, 4), torch.randn(16, 1)), loss, optimizer=adam, steps=1000)
+    >>> found["l1-in-loss"].level, found["penalty-on-all"].numbers["parameters"]
+    ('problem', ['0.bias', '2.bias'])
+    """
+    began = time.monotonic()
+    for name, value, low in (
+        ("steps", steps, 1),
+        ("steps_per_epoch", steps_per_epoch, 1),
+        ("resumed_from", resumed_from, 0),
+    ):
+        if value is not None:
+            whole(name, value, low, None)
+    for name, size in (("seconds", seconds), ("difference", difference), ("strength", strength)):
+        if size is not None:
+            positive(name, size)
+    smooth = smoothness_of(model, example, loss, training=training)
+    looks = _Looks()
+    data = _data(model, example, loss, batches, looks)
+    # What an L1 term is, is said with what it reaches, where there is an optimiser to hold it against.
+    looks.found += [
+        each for each in smooth.observations() if optimizer is None or not each.id.startswith("l1-in-loss")
+    ]
+    facts: ScheduleFacts | None = None
+    known: Sharpness | None = None
+    rows: tuple[Assumption, ...] = ()
+    extra = [each for each in (scheduler, penalty) if hasattr(each, "load_state_dict")]
+    if data is not None and loss is not None:
+        known = looks.at(
+            "curvature",
+            lambda: curvature(
+                model,
+                loss,
+                data,
+                optimizer,
+                step,
+                extra,
+                training=training,
+                difference=difference,
+                seconds=seconds,
+                skipped=looks.skipped,
+            ),
+        )
+    if optimizer is None:
+        looks.skipped.append(("schedule, penalty and theorems", "give the optimiser with optimizer="))
+    else:
+        held, planned = optimizer, steps
+        facts = looks.at(
+            "schedule",
+            lambda: _schedule(held, scheduler, planned, steps_per_epoch, resumed_from),
+        )
+        looks.at(
+            "penalty",
+            lambda: (
+                None,
+                penalties_in_the_loss(
+                    smooth, model, held, facts, planned, loss, None if data is None else data[0]
+                )
+                + attached_penalty(penalty, model, held, facts, planned),
+            ),
+        )
+        if step is not None:
+            take = step
+            looks.at(
+                "step",
+                lambda: (None, watch(take, model, held, 20, *extra).observations(strength)),
+            )
+            if data is not None:
+                looks.at("kinks", lambda: (None, motion(take, model, held, data[0][0], *extra)))
+        if facts is not None:
+            rows = tuple(assumptions(smooth, facts, held, sharpness=known, stochastic=stochastic))
+            looks.found += assumption_observations(rows)
+    if step is None and optimizer is not None:
+        looks.skipped.append(
+            (
+                "what follows optimizer.step(), and the kinks that steps cross",
+                "give one training step as a function with step=",
+            )
+        )
+    return Audit(
+        observations=ordered(looks.found),
+        skipped=tuple(looks.skipped),
+        smoothness=smooth,
+        schedule=facts,
+        assumptions=rows,
+        sharpness=known,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Looks:
+    """Collects observations; a look that fails is an observation too."""
+
+    def __init__(self) -> None:
+        self.found: list[Observation] = []
+        self.skipped: list[tuple[str, str]] = []
+
+    def at(self, what: str, look: Callable[[], tuple[Any, Sequence[Observation]]]) -> Any:
+        """The facts that a look gives; its observations are kept."""
+        try:
+            facts, said = look()
+        except InputError as error:
+            why = str(error)
+        except Exception as error:  # the user's code and objects run in here
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        else:
+            self.found += said
+            return facts
+        self.found.append(
+            Observation(f"{what}-unknown", "unknown", f"The {what} could not be looked at.", why)
+        )
+        return None
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer,
+    scheduler: Any,
+    steps: int | None,
+    steps_per_epoch: int | None,
+    resumed_from: int | None,
+) -> tuple[ScheduleFacts, list[Observation]]:
+    facts = schedule_of(
+        optimizer,
+        scheduler,
+        _STEPS if steps is None else steps,
+        steps_per_epoch=steps_per_epoch,
+        resumed_from=resumed_from,
+    )
+    said = schedule_observations(facts)
+    if steps is None:  # of a length that is not known nothing can be unfinished
+        said = [each for each in said if each.id not in ("schedule-unfinished", "schedule-idle")]
+    return facts, said
+
+
+def _data(
+    model: nn.Module,
+    example: Any,
+    loss: Callable[..., Any] | None,
+    batches: Iterable[Any] | None,
+    looks: _Looks,
+) -> list[Any] | None:
+    """Batches with numbers in them, for a model that has some; None if there are none."""
+    what = "gradients, curvature and kinks on data"
+    if loss is None:
+        looks.skipped.append((what, "give the loss with loss="))
+        return None
+    if takes_model(loss):
+        looks.skipped.append((what, "give the loss as a function of output and target"))
+        return None
+    if any(p.is_meta for p in model.parameters()):
+        looks.skipped.append((what, "the model is on the meta device and has no weights"))
+        return None
+    if not any(p.requires_grad for p in model.parameters()):
+        looks.skipped.append((what, "the model has no parameters that require a gradient"))
+        return None
+    data = [example] if batches is None else list(batches)
+    pairs = all(isinstance(each, tuple | list) and len(each) == 2 for each in data)
+    numbers = [each for each in tree_leaves(data) if isinstance(each, torch.Tensor)]
+    if not data or not pairs or any(each.is_meta for each in numbers):
+        looks.skipped.append((what, "give pairs (input, target) that hold numbers with batches="))
+        return None
+    return data

@@ -1,0 +1,311 @@
+"""Each assumption is answered as the mathematics says; a theorem never applies by mistake."""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import mse_loss
+from torch.optim import lr_scheduler as schedulers
+
+import nonsmooth as ns
+from nonsmooth.audit import assumption_observations, assumptions, schedule_of, smoothness_of
+from nonsmooth.audit._theorems import THEOREMS
+
+GD, SUBGRADIENT, SGD, TAME, PROX, AMSGRAD, BOUNDED, RESHUFFLED = (each.name for each in THEOREMS)
+
+
+def _net(activation=None):
+    return nn.Sequential(nn.Linear(3, 4), activation or nn.ReLU(), nn.Linear(4, 1))
+
+
+def _rows(model, make, schedule=None, loss=mse_loss, **options):
+    optimizer = make(model.parameters())
+    found = smoothness_of(model, (torch.ones(5, 3), torch.zeros(5, 1)), loss)
+    facts = schedule_of(optimizer, None if schedule is None else schedule(optimizer), 100)
+    rows = assumptions(found, facts, optimizer, **options)
+    return {(row.theorem, row.assumption): row for row in rows}, assumption_observations(rows)
+
+
+def _answers(rows, theorem):
+    return {words: row.answer for (name, words), row in rows.items() if name == theorem}
+
+
+def _find(rows, theorem, part):
+    (row,) = [row for (name, words), row in rows.items() if name == theorem and part in words]
+    return row
+
+
+def _sgd(p):
+    return torch.optim.SGD(p, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("activation", "lipschitz", "smooth"),
+    [
+        (nn.Tanh, "holds", "holds"),
+        (nn.GELU, "holds", "holds"),
+        (nn.ELU, "holds", "holds"),
+        (nn.ReLU, "holds", "fails"),
+        (nn.Hardtanh, "holds", "fails"),
+    ],
+)
+def test_smoothness_decides_what_it_can(activation, lipschitz, smooth):
+    rows, _ = _rows(_net(activation()), _sgd)
+    row = _find(rows, GD, "Lipschitz on bounded sets")
+    assert row.answer == smooth
+    if smooth == "fails":
+        assert activation.__name__ in row.evidence
+    one = _find(rows, GD, "one Lipschitz constant")
+    assert one.answer == ("fails" if smooth == "fails" else "cannot be known")
+    assert _find(rows, TAME, "locally Lipschitz").answer == lipschitz
+    assert _find(rows, TAME, "tame").answer == "holds"
+    clarke = _find(rows, TAME, "Clarke").answer
+    assert clarke == ("cannot be known" if smooth == "fails" else "holds")
+
+
+class Jump(nn.Module):
+    def forward(self, x):
+        return torch.round(x)
+
+
+def test_jumps_are_not_locally_lipschitz():
+    rows, seen = _rows(_net(Jump()), _sgd)
+    assert _find(rows, TAME, "locally Lipschitz").answer == "fails"
+    assert {each.id: each.level for each in seen}["theorem-tame"] == "note"
+
+
+class Sine(nn.Module):
+    def forward(self, x):
+        return torch.sin(x)
+
+
+class SineOfPole(nn.Module):
+    def forward(self, x):
+        return torch.sin(1 / x)
+
+
+class LogOfPole(nn.Module):
+    def forward(self, x):
+        return torch.log(x)
+
+
+def test_tame_is_meant_on_balls():
+    """sin is tame on every ball, sin(1/x) is not; log is definable on its whole domain."""
+    assert _find(_rows(_net(Sine()), _sgd)[0], TAME, "tame").answer == "holds"
+    row = _find(_rows(_net(SineOfPole()), _sgd)[0], TAME, "tame")
+    assert row.answer == "cannot be known"
+    assert "sin" in row.evidence
+    rows, _ = _rows(_net(LogOfPole()), _sgd)
+    assert _find(rows, TAME, "tame").answer == "holds"
+    assert _find(rows, TAME, "locally Lipschitz").answer == "cannot be known"
+
+
+def test_an_unknown_operation_answers_nothing():
+    @torch.library.custom_op("nonsmooth_tests::assumed", mutates_args=())
+    def assumed(x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    assumed.register_fake(lambda x: torch.empty_like(x))
+    assumed.register_autograd(lambda ctx, g: g)
+
+    class Custom(nn.Module):
+        def forward(self, x):
+            return assumed(x)
+
+    rows, _ = _rows(_net(Custom()), _sgd)
+    for part in ("tame", "locally Lipschitz"):
+        assert _find(rows, TAME, part).answer == "cannot be known"
+    assert _find(rows, GD, "Lipschitz on bounded sets").answer == "cannot be known"
+    assert "assumed" in _find(rows, TAME, "tame").evidence
+    sgd = _sgd(_net().parameters())
+    nothing = assumptions(None, schedule_of(sgd, None, 5), sgd)
+    assert {row.answer for row in nothing if "Lipschitz" in row.assumption} == {"cannot be known"}
+
+
+SCHEDULES = {
+    "constant": (None, "holds", "fails"),
+    "steps": (lambda o: schedulers.StepLR(o, 5, 0.1), "fails", "holds"),
+    "cosine": (lambda o: schedulers.CosineAnnealingLR(o, 100), "holds", "fails"),
+    "1/t": (lambda o: schedulers.LambdaLR(o, lambda t: 1 / (1 + t)), "cannot be known", "cannot be known"),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_robbins_monro_steps(name):
+    """StepLR's sum is finite, which assumption A.3 of Davis et al. (2020) forbids: the paper's remark."""
+    make, infinite, squares = SCHEDULES[name]
+    rows, _ = _rows(_net(), _sgd, make)
+    for theorem in (SGD, TAME):
+        row = _find(rows, theorem, "infinite sum")
+        assert row.answer == infinite
+        assert "sum to" in row.evidence
+        assert _find(rows, theorem, "squares").answer == squares
+    if name == "steps":  # 0.1 * 5 / (1 - 0.1)
+        assert "sum to 0.556" in _find(rows, TAME, "infinite sum").evidence
+    if name == "1/t":
+        assert "t^-1 " in _find(rows, TAME, "infinite sum").evidence
+
+
+@pytest.mark.parametrize(
+    ("make", "answer"),
+    [
+        (_sgd, "holds"),
+        (lambda p: torch.optim.SGD(p, 0.1, weight_decay=1e-3), "holds"),
+        (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), "fails"),
+        (lambda p: torch.optim.Adam(p), "fails"),
+    ],
+)
+def test_plain_steps(make, answer):
+    rows, _ = _rows(_net(), make)
+    for theorem in (GD, SUBGRADIENT, SGD, TAME):
+        assert _find(rows, theorem, "nothing else").answer == answer
+
+
+def test_batches_dropout_and_batch_norm():
+    rows, _ = _rows(_net(nn.Tanh()), _sgd, stochastic=False)
+    assert _find(rows, GD, "whole loss").answer == "holds"
+    assert _find(rows, TAME, "noise has mean 0").answer == "holds"
+    rows, _ = _rows(_net(nn.Tanh()), _sgd)
+    assert _find(rows, GD, "whole loss").answer == "fails"
+    assert _find(rows, TAME, "noise has mean 0").answer == "cannot be known"
+    rows, _ = _rows(_net(nn.Dropout()), _sgd, stochastic=False)
+    row = _find(rows, GD, "whole loss")
+    assert row.answer == "fails"
+    assert "random" in row.evidence
+    rows, _ = _rows(_net(nn.BatchNorm1d(4)), _sgd)
+    assert "normalise by the batch" in _find(rows, TAME, "noise has mean 0").evidence
+
+
+def _quadratic(lr, curvature):
+    """A quadratic of known curvatures, its sharpness measured; 2/sharpness is the edge."""
+    model = nn.Linear(len(curvature), 1, bias=False)
+    x = torch.diag(torch.tensor(curvature, dtype=torch.float64).sqrt())
+    x = x * math.sqrt(len(curvature) / 2)
+    y = torch.zeros(len(curvature), 1, dtype=torch.float64)
+    model = model.double()
+    sgd = torch.optim.SGD(model.parameters(), lr=lr)
+    sharp = ns.sharpness(model, mse_loss, [(x, y)], optimizer=sgd)
+    found = smoothness_of(model, (x, y), mse_loss)
+    return assumptions(found, schedule_of(sgd, None, 10), sgd, sharpness=sharp, stochastic=False)
+
+
+def test_steps_against_the_measured_edge():
+    for lr, answer in ((0.39, "cannot be known"), (0.41, "fails")):  # 2/5 is the edge
+        rows = _quadratic(lr, [5.0, 1.0, 0.5])
+        (row,) = [row for row in rows if row.theorem == GD and "2/L" in row.assumption]
+        assert row.answer == answer
+        assert "sharpness here is 5" in row.evidence
+        assert f"{lr * 5 / 2:.3g} times" in row.evidence
+
+
+def test_negative_curvature_disproves_convexity():
+    sgd = _sgd(_net().parameters())
+    facts = schedule_of(sgd, None, 5)
+    for values, answer in (
+        ([3.0, -1.0], "fails"),
+        ([3.0, 1.0], "cannot be known"),
+        ([3.0, -1e-9], "cannot be known"),
+    ):
+        sharp: Any = SimpleNamespace(eigenvalues=np.array(values), metric="", dtype="float64")
+        rows = assumptions(None, facts, sgd, sharpness=sharp)
+        assert {row.answer for row in rows if "convex" in row.assumption and row.theorem == SUBGRADIENT} == {
+            answer
+        }
+    adams: Any = SimpleNamespace(eigenvalues=np.array([1e9]), metric="Adam", dtype="float64")
+    rows = assumptions(None, facts, sgd, sharpness=adams)
+    assert {row.answer for row in rows if "2/L" in row.assumption} == {"cannot be known"}
+
+
+def test_proximal_gradient_needs_a_proximal_map():
+    rows, _ = _rows(_net(nn.Tanh()), _sgd)
+    assert _find(rows, PROX, "proximal map, in").answer == "fails"
+
+    def attached(p):
+        sgd = torch.optim.SGD(p, lr=0.1)
+        ns.attach(sgd, ns.L1(1e-3), params=list(sgd.param_groups[0]["params"])[:1])
+        return sgd
+
+    rows, _ = _rows(_net(nn.Tanh()), attached)
+    row = _find(rows, PROX, "proximal map, in")
+    assert row.answer == "holds"
+    assert "on 1 parameters" in row.evidence
+    assert _find(rows, PROX, "then the proximal map").answer == "holds"
+    assert _find(rows, GD, "nothing else").answer == "fails"
+    model = _net(nn.Tanh())
+    rows, _ = _rows(
+        model, _sgd, loss=lambda out, y: mse_loss(out, y) + 0.1 * next(model.parameters()).abs().sum()
+    )
+    assert "L1 term is in the loss" in _find(rows, PROX, "without it").evidence
+
+
+@pytest.mark.parametrize(
+    ("options", "below_root", "below"),
+    [
+        ({}, "holds", "holds"),
+        ({"betas": (0.95, 0.92)}, "holds", "fails"),  # 0.95 < sqrt(0.92) = 0.959
+        ({"betas": (0.97, 0.92)}, "fails", "fails"),
+    ],
+)
+def test_betas(options, below_root, below):
+    rows, _ = _rows(_net(nn.Tanh()), lambda p: torch.optim.Adam(p, **options))
+    assert _find(rows, AMSGRAD, "sqrt(beta2)").answer == below_root
+    assert _find(rows, RESHUFFLED, "sqrt(beta2)").answer == below_root
+    assert _find(rows, BOUNDED, "beta1 < beta2").answer == below
+
+
+def test_adams_kinds():
+    rows, _ = _rows(_net(), torch.optim.Adam)
+    assert _find(rows, AMSGRAD, "never fall").answer == "fails"
+    assert _find(rows, AMSGRAD, "projected").answer == "fails"
+    assert _find(rows, BOUNDED, "is constant").answer == "holds"
+    assert _find(rows, RESHUFFLED, "optimiser is Adam").answer == "holds"
+    rows, _ = _rows(_net(), lambda p: torch.optim.Adam(p, amsgrad=True))
+    assert _find(rows, AMSGRAD, "never fall").answer == "holds"
+    assert _find(rows, BOUNDED, "optimiser is Adam").answer == "fails"
+    rows, _ = _rows(_net(), torch.optim.AdamW)
+    assert _find(rows, BOUNDED, "optimiser is Adam").answer == "fails"  # weight decay 0.01 by default
+    rows, _ = _rows(_net(), lambda p: torch.optim.AdamW(p, weight_decay=0.0))
+    assert _find(rows, BOUNDED, "optimiser is Adam").answer == "holds"
+    rows, _ = _rows(_net(), torch.optim.Adam, lambda o: schedulers.CosineAnnealingLR(o, 100))
+    assert _find(rows, BOUNDED, "is constant").answer == "fails"
+    assert _find(rows, RESHUFFLED, "eta/sqrt(k)").answer == "fails"
+    rows, _ = _rows(_net(), torch.optim.Adam, lambda o: schedulers.LambdaLR(o, lambda t: (1 + t) ** -0.5))
+    assert _find(rows, RESHUFFLED, "eta/sqrt(k)").answer == "cannot be known"
+    for theorem in (AMSGRAD, BOUNDED, RESHUFFLED):
+        assert "fails" in _answers(_rows(_net(), _sgd)[0], theorem).values()
+
+
+def test_observations_are_as_bad_as_their_rows():
+    rows, seen = _rows(_net(), _sgd, SCHEDULES["steps"][0])
+    assert [each.id for each in seen] == [theorem.id for theorem in THEOREMS]
+    for theorem, said in zip(THEOREMS, seen, strict=True):
+        answers = set(_answers(rows, theorem.name).values())
+        expected = "note" if "fails" in answers else "unknown" if "cannot be known" in answers else "fine"
+        assert said.level == expected
+        assert said.source == theorem.source
+        assert sum(map(len, said.numbers.values())) == len(theorem.rows)
+    tame = seen[3]
+    assert tame.numbers["fails"] == ["the step sizes have an infinite sum"]
+    assert "the theorem is silent" in tame.why
+    _, seen = _rows(_net(nn.Tanh()), _sgd, SCHEDULES["1/t"][0])
+    assert seen[3].level == "unknown"
+    assert "Where they hold: Every limit point" in seen[3].why
+
+
+def test_fine_where_all_hold():
+    rows, _ = _rows(_net(), _sgd)
+    row = _find(rows, TAME, "tame")
+    assert row.answer == "holds"
+    (said,) = assumption_observations([row])
+    assert said.level == "fine"
+
+
+def test_rows_as_values():
+    rows, _ = _rows(_net(), torch.optim.LBFGS)
+    for row in rows.values():
+        assert set(row.as_dict()) == {"theorem", "source", "assumption", "answer", "evidence"}
+        assert row.evidence
