@@ -10,7 +10,7 @@ ROOT = Path(nonsmooth.__file__).parent
 # From the top down; a folder may import those on lower lines, and its own line where no circle results.
 LINES = (
     ("cli", "report"),
-    ("claims", "audit"),
+    ("claims", "audit", "callbacks"),
     ("findings", "runs", "diagnostics"),
     ("training", "trajectories", "testbed"),
     ("methods",),
