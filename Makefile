@@ -47,6 +47,8 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/cost.py
 	$(BIN)/python benchmarks/compact.py
 	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/kinks.py
+	$(BIN)/python benchmarks/sharpness.py
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .hypothesis

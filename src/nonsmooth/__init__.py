@@ -7,6 +7,8 @@ Submodules and names are imported when first used, so that ``import nonsmooth`` 
     ns.attach(optimizer, ns.L1(1e-4), ...)      exact zeros from a stock torch optimiser
     ns.certificate(model, loss, batches, prox)  how far from stationary the result is
     ns.floor(...), ns.fingerprint(...)          what L1 in the loss can reach; an optimiser at the kink
+    ns.audit(model, example, loss, ...)         kinks, theorems, penalty and edge of a training run
+    ns.sharpness(model, loss, batches)          largest eigenvalues of the Hessian, with residuals
     ns.testbed                                  the paper's network as a test problem for any method
     ns.claims                                   the paper's claims: run, judged, drawn
 """
@@ -20,6 +22,8 @@ from nonsmooth._version import __version__
 
 if TYPE_CHECKING:
     from nonsmooth import (
+        audit,
+        callbacks,
         claims,
         datasets,
         diagnostics,
@@ -33,7 +37,22 @@ if TYPE_CHECKING:
         training,
         trajectories,
     )
-    from nonsmooth.diagnostics import Fingerprint, Floor, certificate, fingerprint, floor, sparsity
+    from nonsmooth.audit import declare_smoothness, smoothness_of
+    from nonsmooth.diagnostics import (
+        Fingerprint,
+        Floor,
+        KinkCounter,
+        SharpnessTracker,
+        certificate,
+        fingerprint,
+        floor,
+        goldstein,
+        nearest_kink,
+        one_sided,
+        second_difference,
+        sharpness,
+        sparsity,
+    )
     from nonsmooth.errors import InputError
     from nonsmooth.methods import (
         Constant,
@@ -53,6 +72,8 @@ if TYPE_CHECKING:
     from nonsmooth.trajectories import Record, Run, minimize
 
 _MODULES = (
+    "audit",
+    "callbacks",
     "claims",
     "datasets",
     "diagnostics",
@@ -79,6 +100,7 @@ _NAMES = {
     "Floor": "diagnostics",
     "GroupL1": "penalties",
     "InputError": "errors",
+    "KinkCounter": "diagnostics",
     "LogSum": "penalties",
     "ProxAdam": "methods",
     "ProxSGD": "methods",
@@ -86,15 +108,23 @@ _NAMES = {
     "Reducing": "methods",
     "RegularizedDualAveraging": "methods",
     "Run": "trajectories",
+    "SharpnessTracker": "diagnostics",
     "SparseGroupL1": "penalties",
     "attach": "methods",
     "certificate": "diagnostics",
     "compact": "networks",
+    "declare_smoothness": "audit",
     "fingerprint": "diagnostics",
     "floor": "diagnostics",
+    "goldstein": "diagnostics",
     "minimize": "trajectories",
+    "nearest_kink": "diagnostics",
+    "one_sided": "diagnostics",
     "register_metric": "methods",
+    "second_difference": "diagnostics",
     "select_weights": "methods",
+    "sharpness": "diagnostics",
+    "smoothness_of": "audit",
     "sparsity": "diagnostics",
     "strength_path": "methods",
 }
@@ -112,6 +142,7 @@ __all__ = [
     "Floor",
     "GroupL1",
     "InputError",
+    "KinkCounter",
     "LogSum",
     "ProxAdam",
     "ProxSGD",
@@ -119,25 +150,35 @@ __all__ = [
     "Reducing",
     "RegularizedDualAveraging",
     "Run",
+    "SharpnessTracker",
     "SparseGroupL1",
     "__version__",
     "attach",
+    "audit",
+    "callbacks",
     "certificate",
     "claims",
     "compact",
     "datasets",
+    "declare_smoothness",
     "diagnostics",
     "findings",
     "fingerprint",
     "floor",
+    "goldstein",
     "methods",
     "minimize",
+    "nearest_kink",
     "networks",
     "objectives",
+    "one_sided",
     "penalties",
     "register_metric",
     "runs",
+    "second_difference",
     "select_weights",
+    "sharpness",
+    "smoothness_of",
     "sparsity",
     "strength_path",
     "testbed",

@@ -30,6 +30,8 @@ _COMMANDS = (
     "report",
     "errata",
     "diff",
+    "audit",
+    "sharpness",
     "floor",
     "fingerprint",
     "data",

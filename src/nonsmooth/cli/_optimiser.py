@@ -17,7 +17,7 @@ import click
 from nonsmooth.cli._words import console, one_line
 from nonsmooth.errors import InputError
 
-__all__ = ["bar", "factory_of", "optimiser_options", "start_of"]
+__all__ = ["bar", "factory_of", "named", "optimiser_options", "start_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,11 +66,16 @@ def factory_of(target: str, lr: float | None, settings: tuple[str, ...]) -> Call
         if name in given:
             raise InputError(f"--option {setting!r}: {name} is given twice; give it once")
         given[name] = _value(value.strip())
-    make = _named(target)
+    make = named(target)
     return lambda parameters: make(parameters, **given)
 
 
-def _named(target: str) -> Callable[..., Any]:
+def named(target: str) -> Callable[..., Any]:
+    """The function or class that MODULE:NAME is; a module may lie in the present folder.
+
+    Raises:
+        InputError: there is no such module or name.
+    """
     module_name, _, name = target.partition(":")
     if not (module_name and name):
         raise InputError(f"{target!r} is no MODULE:NAME; write for example torch.optim:Adam")

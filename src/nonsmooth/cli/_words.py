@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-__all__ = ["complain", "console", "emit", "one_line", "say", "stdout_for_results_only", "table"]
+__all__ = ["as_json", "complain", "console", "emit", "one_line", "say", "stdout_for_results_only", "table"]
 
 # Wide enough that a line meant for a pipe (grep, a log) is never folded.
 _UNFOLDED = 100_000
@@ -78,7 +78,12 @@ def table(*headings: str) -> Table:
 
 def emit(payload: dict[str, Any]) -> None:
     """Print strict JSON: ASCII, and null for a number that JSON does not have."""
-    click.echo(json.dumps(_strict(payload), indent=2, allow_nan=False))
+    click.echo(as_json(payload))
+
+
+def as_json(payload: dict[str, Any]) -> str:
+    """Strict JSON, as :func:`emit` prints it."""
+    return json.dumps(_strict(payload), indent=2, allow_nan=False)
 
 
 def _strict(value: Any) -> Any:

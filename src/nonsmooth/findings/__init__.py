@@ -3,6 +3,7 @@
 from nonsmooth.findings._drawing import COLOURS, Drawing, canvas, style
 from nonsmooth.findings._finding import Finding
 from nonsmooth.findings._observation import LEVELS, Level, Observation, worst
+from nonsmooth.findings._observation_html import observations_html
 from nonsmooth.findings._sentence import brief, first_sentence
 from nonsmooth.findings._share_map import against_theory, draw_share_map
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
@@ -29,6 +30,7 @@ __all__ = [
     "draw_share_map",
     "first_sentence",
     "number",
+    "observations_html",
     "printed_resolution",
     "share",
     "share_of",
