@@ -29,6 +29,9 @@ $(VENV)/dev: $(VENV)/run
 reproduce: $(VENV)/run
 	$(BIN)/nonsmooth reproduce --tier $(TIER) --out out/$(TIER) $(if $(JOBS),--jobs $(JOBS)) $(if $(DATA),--data-dir $(DATA))
 
+# As many test processes as cores: one thread each.
+test test-all: export OMP_NUM_THREADS := 1
+
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
