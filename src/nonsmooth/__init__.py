@@ -9,6 +9,7 @@ Submodules and names are imported when first used, so that ``import nonsmooth`` 
     ns.floor(...), ns.fingerprint(...)          what L1 in the loss can reach; an optimiser at the kink
     ns.audit(model, example, loss, ...)         kinks, theorems, penalty and edge of a training run
     ns.sharpness(model, loss, batches)          largest eigenvalues of the Hessian, with residuals
+    ns.callbacks                                kinks, sharpness, zeros during training: CSV, TensorBoard
     ns.testbed                                  the paper's network as a test problem for any method
     ns.claims                                   the paper's claims: run, judged, drawn
 """
