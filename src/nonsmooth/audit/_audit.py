@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from nonsmooth.audit._assumptions import Assumption, assumption_observations, assumptions
 from nonsmooth.audit._audit_result import Audit, ordered
 from nonsmooth.audit._curvature import curvature
+from nonsmooth.audit._membership import whom_it_trains
 from nonsmooth.audit._motion import motion
 from nonsmooth.audit._penalties import attached_penalty, penalties_in_the_loss
 from nonsmooth.audit._schedule_observations import schedule_observations
@@ -80,7 +81,8 @@ def audit(
         looked at, for want of something to look at, is in ``skipped``.
 
     Raises:
-        InputError: the model or loss raises on the example; a number is out of its range.
+        InputError: the model or loss raises on the example; a number is out of its range; ``optimizer`` or
+            ``penalty`` is none.
 
     >>> import nonsmooth as ns
     >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
@@ -102,6 +104,7 @@ def audit(
     for name, size in (("seconds", seconds), ("difference", difference), ("strength", strength)):
         if size is not None:
             positive(name, size)
+    _check_objects(optimizer, penalty)
     smooth = smoothness_of(model, example, loss, training=training)
     looks = _Looks()
     data = _data(model, example, loss, batches, looks)
@@ -133,6 +136,7 @@ def audit(
         looks.skipped.append(("schedule, penalty and theorems", "give the optimiser with optimizer="))
     else:
         held, planned = optimizer, steps
+        looks.found += whom_it_trains(model, held)
         facts = looks.at(
             "schedule",
             lambda: _schedule(held, scheduler, planned, steps_per_epoch, resumed_from),
@@ -198,6 +202,15 @@ class _Looks:
             Observation(f"{what}-unknown", "unknown", f"The {what} could not be looked at.", why)
         )
         return None
+
+
+def _check_objects(optimizer: Any, penalty: Any) -> None:
+    if optimizer is not None and not hasattr(optimizer, "param_groups"):
+        raise InputError(
+            f"optimizer is a {type(optimizer).__name__}; give the torch optimiser that trains the model"
+        )
+    if penalty is not None and not hasattr(penalty, "terms"):
+        raise InputError(f"penalty is a {type(penalty).__name__}; give what ns.attach(...) returned")
 
 
 def _schedule(

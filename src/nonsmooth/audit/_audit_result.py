@@ -146,6 +146,7 @@ _IDS = frozenset(
         "no-dependence",
         "noise-in-evaluation",
         "not-finite-weights",
+        "not-trained",
         "penalty-attached",
         "penalty-on-all",
         "penalty-unknown",
