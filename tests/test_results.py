@@ -9,7 +9,7 @@ import pytest
 from nonsmooth.claims import Ledger, rebuild
 
 ROOT = Path(__file__).parent.parent
-LAPTOP = ROOT / "results" / "laptop"
+FOLDERS = [ROOT / "results" / name for name in ("laptop", "edge")]
 
 
 def _answers(ledger: Ledger) -> dict[str, tuple[str, str]]:
@@ -20,11 +20,15 @@ def test_the_readmes_second_table_is_the_committed_ledger() -> None:
     rows = re.findall(
         r"^\| `([a-z0-9-]+)` \| ([a-z ]+) \| ([a-z ]+|–) \|", (ROOT / "README.md").read_text(), flags=re.M
     )
-    assert {row[0]: row[1:] for row in rows} == _answers(Ledger.read(LAPTOP / "ledger.json"))
+    committed = [_answers(Ledger.read(folder / "ledger.json")) for folder in FOLDERS]
+    assert {row[0]: row[1:] for row in rows} == {
+        id: answer for each in committed for id, answer in each.items()
+    }
 
 
-def test_the_committed_runs_are_whole_and_say_what_they_were_run_on() -> None:
-    ledger = Ledger.read(LAPTOP / "ledger.json")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_committed_runs_are_whole_and_say_what_they_were_run_on(folder) -> None:
+    ledger = Ledger.read(folder / "ledger.json")
     for entry in ledger.claims:
         assert entry["tier"] == "laptop"
         assert entry["older_runs"] == 0
@@ -34,7 +38,8 @@ def test_the_committed_runs_are_whole_and_say_what_they_were_run_on() -> None:
 
 
 @pytest.mark.slow
-def test_the_stored_rows_judge_as_committed(tmp_path) -> None:
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_stored_rows_judge_as_committed(folder, tmp_path) -> None:
     for name in ("ledger.json", "store.sqlite"):
-        shutil.copy(LAPTOP / name, tmp_path)
-    assert _answers(rebuild(tmp_path, judge=True).ledger) == _answers(Ledger.read(LAPTOP / "ledger.json"))
+        shutil.copy(folder / name, tmp_path)
+    assert _answers(rebuild(tmp_path, judge=True).ledger) == _answers(Ledger.read(folder / "ledger.json"))

@@ -79,7 +79,7 @@ def test_refused_in_words(judged, folder, tmp_path):
         judged(device="gpu")
     with pytest.raises(InputError, match="setting 'images' is given twice"):
         judged(images=folder, settings={"images": "digits"})
-    with pytest.raises(InputError, match="none of huber takes images"):
-        reproduce(["huber"], out=tmp_path / "out", images=folder)
-    with pytest.raises(InputError, match="none of huber takes a device"):
-        reproduce(["huber"], out=tmp_path / "out", device="cpu")
+    with pytest.raises(InputError, match="none of rates takes images"):
+        reproduce(["rates"], out=tmp_path / "out", images=folder)
+    with pytest.raises(InputError, match="none of rates takes a device"):
+        reproduce(["rates"], out=tmp_path / "out", device="cpu")

@@ -1,13 +1,21 @@
-"""The searches behind the bound: held against linear programs, PEPit, and orbits replayed exactly."""
+"""The searches behind the bound: held against linear programs, PEPit, and orbits replayed exactly.
 
+Networks at the edge of stability: their sharpness against the whole Hessian.
+"""
+
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
+from nonsmooth.claims import _edge_of_stability as edge
+from nonsmooth.claims._edge_judgement import at_edge, first_reached, late_ratios
 from nonsmooth.claims.unstable_convergence._cycles import cycles, excesses, highest_point, longest_paths
 from nonsmooth.claims.unstable_convergence._experiments import _along_a_ray
 from nonsmooth.claims.unstable_convergence._periodic import exact_excess, worst_period
+from nonsmooth.runs import RunSpec
 
 
 @pytest.mark.parametrize(("dimension", "period", "steepest"), [(1, 4, 9), (2, 3, 5), (2, 4, 5), (3, 4, 3)])
@@ -122,3 +130,83 @@ def _meeting_point(g, values, points):
             if j != k:
                 rows[j] = [a - rows[j][k] * b for a, b in zip(rows[j], rows[k], strict=True)]
     return [row[-1] for row in rows]
+
+
+def _edge_spec(**given) -> RunSpec:
+    common = {"images": "digits", "device": "cpu", "network": "fully connected", "count": 60, "side": 8}
+    common |= {"width": 6, "steps": 40, "every": 10, "loss": "square", "activation": "tanh", "rise": 2.0}
+    return RunSpec("unstable-convergence", "network-edge", common | given, (0,))
+
+
+def _whole_hessian(net: torch.nn.Module, loss, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    parameters = list(net.parameters())
+    slopes = torch.autograd.grad(loss(net(x), labels), parameters, create_graph=True)
+    flat = torch.cat([slope.flatten() for slope in slopes])
+    rows = (torch.autograd.grad(entry, parameters, retain_graph=True) for entry in flat)
+    return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+
+
+@pytest.mark.parametrize("network", ["fully connected", "convolutional"])
+@pytest.mark.parametrize("activation", ["hardtanh", "softplus"])
+def test_the_sharpness_along_a_run_is_that_of_the_whole_hessian(network: str, activation: str) -> None:
+    spec = _edge_spec(network=network, activation=activation, count=20, width=3, steps=4, every=2)
+    (row,) = edge.network_edge(spec)
+    x, labels, classes = edge._data("digits", "cpu", 20, 8)
+    net = edge.build(spec, x, classes, 0).double()
+    loss, expected = edge.LOSSES["square"], []
+    for k in range(5):
+        if k % 2 == 0:
+            top = torch.linalg.eigvalsh(_whole_hessian(net, loss, x.double(), labels))[-1]
+            expected.append(float(top) * row["stepsize"] / 2)
+        edge._descend(loss(net(x.double()), labels), list(net.parameters()), row["stepsize"])
+    assert row["at"] == [0, 2, 4]
+    assert row["ratios"] == pytest.approx(expected, rel=1e-3)
+    assert row["ratios"][0] == pytest.approx(1 / 2, rel=1e-6)
+    assert row["double"] == pytest.approx(expected[-1], rel=1e-3)
+    assert row["unconverged"] == 0
+
+
+def test_starts_are_those_of_torch_and_the_same_for_every_activation() -> None:
+    x, _, classes = edge._data("digits", "cpu", 20, 8)
+    nets = [edge.build(_edge_spec(activation=name), x, classes, 3) for name in ("relu", "hardtanh")]
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(a, b)
+        bound = 1 / math.sqrt(a[0].numel() if a.ndim > 1 else 64)
+        assert a.ndim == 1 or float(a.detach().abs().max()) <= bound
+
+
+def test_a_run_ends_at_a_tenth_of_its_loss_or_where_it_diverges() -> None:
+    (fitted,) = edge.network_edge(_edge_spec(rise=1.5, steps=3000, every=500, width=30))
+    assert fitted["steps"] < 3000
+    assert fitted["losses"][-1] < 0.1 * fitted["losses"][0]
+    assert fitted["at"][-1] == fitted["steps"]
+    (thrown,) = edge.network_edge(_edge_spec(rise=0.01, activation="relu"))
+    assert thrown["diverged"]
+    assert thrown["double"] is None
+    assert not at_edge(thrown)
+
+
+def _row(ratios: list[float], **given) -> dict:
+    steps = len(ratios) - 1
+    plain = {
+        "ratios": ratios,
+        "at": list(range(steps + 1)),
+        "steps": steps,
+        "diverged": False,
+        "unconverged": 0,
+    }
+    return plain | given
+
+
+def test_at_the_edge_is_what_the_rule_says() -> None:
+    rising = [0.5, 0.7, 0.9, 1.1, 1.0, 1.0, 1.1, 1.2, 1.0, 1.0, 1.2, 0.9, 1.0]
+    assert at_edge(_row(rising))
+    assert late_ratios(_row(rising)) == [1.0, 1.2, 0.9, 1.0]
+    assert at_edge(_row([*rising[:-1], 2.0]))  # three of four
+    assert not at_edge(_row([*rising[:-2], 2.0, 2.0]))
+    assert not at_edge(_row([0.9] * 13))  # never there
+    assert not at_edge(_row([1.2, 1.1, *[0.9] * 11]))  # from above, and not back
+    assert first_reached(_row([1.2, 0.9, 1.0])) == 2
+    assert not at_edge(_row(rising, diverged=True))
+    assert not at_edge(_row(rising, unconverged=1))
+    assert not at_edge(_row([0.5, 1.1, 1.0, 1.0]))  # too few in the last quarter

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from nonsmooth.claims import _edge_plan
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.claims.huber import _experiments, _figures, _judgement
+from nonsmooth.claims._edge_figure import edge_figure
+from nonsmooth.claims.huber import _experiments, _figures, _judgement, _network_judgement
 from nonsmooth.claims.huber._experiments import BATCH, LAWS, LOSSES, MAP_LOSSES, SIZES
 from nonsmooth.findings import Drawing, Part
 from nonsmooth.runs import RunSpec, batches
@@ -32,6 +34,7 @@ class HuberLoss(Claim):
         "α = 10": "oscillates, does not diverge",
         "class": "non-smooth",
     }
+    accepts_images: ClassVar[bool] = True
     unstated = (
         Setting(
             "steps",
@@ -40,6 +43,7 @@ class HuberLoss(Claim):
             low=500,
             high=10_000,
         ),
+        *_edge_plan.SETTINGS,
     )
     parts = (
         Part(
@@ -105,6 +109,39 @@ class HuberLoss(Claim):
             least_n=24,
             twin="half the mean square: analytic, same L, unbounded slope",
         ),
+        Part(
+            "network-divergence",
+            "“As the learning rate increases, the loss starts oscillating with larger frequencies, but "
+            "never diverges to ∞”, read of networks trained with Huber's loss, “widely used in robust "
+            "regression and object detection models”.",
+            "ReLU, hardtanh and tanh networks, full batch, 100 steps at 2, 8, 32 and 128 times 2/sharpness "
+            "of the start; a run diverges if its loss is not finite or above 1e12 times its start. Holds if "
+            "none does; differs if the share that does has Wilson lower end above 0.5; else in part, by "
+            "activation.",
+            least_n=24,
+            where="Figure 4 (caption), Section 5 on its use in object detection",
+            repair="“... never diverges to ∞ for a model that is linear in its parameters.” A network's loss "
+            "is neither convex nor Lipschitz in them, and with ReLU a large enough step can make it diverge.",
+        ),
+        Part(
+            "network-cause",
+            "“This is to be expected from Proposition 5.1, since the Huber loss function is convex, "
+            "non-smooth and has bounded subgradients”: is a bounded slope what keeps networks from "
+            "diverging at the edge of stability?",
+            "The same networks and starts with Huber's loss and with half the square. At the edge: "
+            "sharpness rises to 2/α from below, no divergence, all measurements converge (residual 1e-3), "
+            "and of those in the last quarter of the steps (at least 3) three quarters lie in [0.8, 1.3] × "
+            "2/α. Not supported if the share at the edge has Wilson lower ends (2 comparisons) above 0.5 "
+            "with both losses; supported if with Huber's only and the square's upper end is below 0.4; "
+            "else undecided.",
+            least_n=9,
+            comparisons=2,
+            twin="half the squared distance to the targets: unbounded slope, the same for residuals below 1",
+            where="Figure 4 (caption), read of networks",
+            repair="Networks stay at the edge of stability with the unbounded slope of the square loss as "
+            "well. A bounded slope shows only far above it: at 8 times 2/sharpness of the start the square "
+            "diverges, and Huber's loss does not where the activation is bounded too.",
+        ),
     )
     notes = (
         "Eq. 5 defines L-smooth by a Lipschitz gradient, which Huber's loss has: its slope is the residual "
@@ -112,6 +149,10 @@ class HuberLoss(Claim):
         "The threshold 2/L is where convergence to the minimum ends, for Huber and log cosh as for the "
         "quadratic: near the minimum all three are the same function. What differs beyond it is only the "
         "growth far out.",
+        "On networks (Section 5 speaks of object detectors) the loss is not convex in the parameters and, "
+        "even with bounded slope in the outputs, not Lipschitz: Proposition 5.1 does not apply. Networks, "
+        "data and steps as in `unstable-convergence`; Huber's loss of eq. 10 on each output against one-hot "
+        "targets.",
         "Data law and response are not printed; uniform on [−1, 1] and standard normal are both run.",
     )
 
@@ -120,7 +161,7 @@ class HuberLoss(Claim):
         specs = []
         for law in LAWS:
             specs += [
-                RunSpec(self.id, "printed", {**settings, "law": law, "loss": loss}, batch)
+                RunSpec(self.id, "printed", {"steps": settings["steps"], "law": law, "loss": loss}, batch)
                 for batch in batches(seeds, BATCH)
                 for loss in LOSSES
             ]
@@ -131,9 +172,13 @@ class HuberLoss(Claim):
             ]
             specs.append(RunSpec(self.id, "class", {"law": law}, tuple(range(seeds))))
         specs += [RunSpec(self.id, "map", {"loss": loss}, tuple(range(map_seeds))) for loss in MAP_LOSSES]
-        return specs
+        return [*specs, *_edge_plan.huber_specs(self.id, tier, settings)]
 
     def measure(self, spec: RunSpec) -> list[Row]:
+        if spec.experiment.startswith("network-"):
+            from nonsmooth.claims._edge_of_stability import large_steps, network_edge
+
+            return network_edge(spec) if spec.experiment == "network-edge" else large_steps(spec)
         experiments = {
             "printed": _experiments.printed,
             "grid": _experiments.grid,
@@ -150,7 +195,15 @@ class HuberLoss(Claim):
             _judgement.growth(rows),
             _judgement.cause_non_smooth(rows),
             _judgement.cause_bounded_slope(rows),
+            _network_judgement.network_divergence(rows),
+            _network_judgement.network_cause(rows),
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
-        return [_figures.figure_4(rows), _figures.threshold(rows), _figures.width_map(rows)]
+        return [
+            _figures.figure_4(rows),
+            _figures.threshold(rows),
+            _figures.width_map(rows),
+            edge_figure(rows),
+            _figures.large_steps(rows),
+        ]

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from nonsmooth.claims._claim import Row
+from nonsmooth.claims._edge_plan import FACTORS as NETWORK_FACTORS
 from nonsmooth.claims.huber._experiments import FACTORS, LOSSES, MAP_LOSSES, PRINTED, select
 from nonsmooth.findings import COLOURS, Drawing, canvas, draw_share_map
 
-__all__ = ["figure_4", "threshold", "width_map"]
+__all__ = ["figure_4", "large_steps", "threshold", "width_map"]
 
+_NETWORK_LOSSES = {"huber": "Huber", "log-cosh": "log cosh", "square": "half the square"}
+_TOP = 1e12  # a run that is higher has diverged
 _MARKS, _LINES = "osx", ("-", "--", ":")
 
 
@@ -93,6 +96,45 @@ def width_map(rows: Sequence[Row]) -> Drawing:
         "Huber as for its analytic twin, whatever the width. Uniform data, float64."
     )
     return Drawing("map", caption, figure)
+
+
+def large_steps(rows: Sequence[Row]) -> Drawing:
+    """Networks: how high the loss ends over the step, one mark a run."""
+    runs = select(rows, "network-steps")
+    names = sorted({r["activation"] for r in runs})
+    figure, axes = canvas(max(1, len(names)), width=3.3, sharey=True)
+    for ax, name in zip(axes[0], names or [""], strict=True):
+        for k, ((loss, label), mark, colour) in enumerate(
+            zip(_NETWORK_LOSSES.items(), _MARKS, COLOURS, strict=False)
+        ):
+            mine = [r for r in runs if (r["activation"], r["loss"]) == (name, loss)]
+            # set a little apart, so that the losses' marks do not hide each other
+            ax.plot(
+                [r["factor"] * 1.15 ** (k - 1) for r in mine],
+                [_TOP if r["diverged"] else max(r["late"] / r["first"], 1e-3) for r in mine],
+                mark,
+                color=colour,
+                ms=4,
+                mfc="none",
+                label=label,
+            )
+        ax.axvline(1, color="0.4", lw=0.8)
+        ax.set(
+            xscale="log",
+            yscale="log",
+            xlabel="step over 2/sharpness of the start",
+            title=f"{name} network" if name else "not run",
+        )
+        ax.minorticks_off()
+        ax.set_xticks(NETWORK_FACTORS, [f"{factor:g}" for factor in NETWORK_FACTORS])
+    axes[0, 0].set_ylabel("greatest late loss / first loss")
+    if names:
+        axes[0, 0].legend(loc="upper left")
+    caption = (
+        "Networks after 75 to 100 full-batch steps, one mark a run; 1e12 stands for divergence. The square "
+        "diverges from 8 times 2/sharpness on; losses of bounded slope do so with ReLU only. float32."
+    )
+    return Drawing("large-steps", caption, figure)
 
 
 def _end(row: Row) -> float:

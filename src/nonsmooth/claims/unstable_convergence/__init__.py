@@ -12,8 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from nonsmooth.claims import _edge_plan
 from nonsmooth.claims._claim import Claim, Judgement, Row, Setting, Tier
-from nonsmooth.claims.unstable_convergence import _bound, _experiments, _figures, _judgement
+from nonsmooth.claims._edge_figure import edge_figure
+from nonsmooth.claims.unstable_convergence import (
+    _bound,
+    _experiments,
+    _figures,
+    _judgement,
+    _network_judgement,
+)
 from nonsmooth.claims.unstable_convergence._experiments import (
     FAMILIES,
     MAP_DIMENSIONS,
@@ -37,6 +45,7 @@ class UnstableConvergence(Claim):
         "conclusion": "no divergence to ∞ for any finite α",
         "bound": "lim f(x_k) − f* ≤ αL²",
     }
+    accepts_images: ClassVar[bool] = True
     unstated = (
         Setting(
             "steps",
@@ -45,6 +54,7 @@ class UnstableConvergence(Claim):
             low=500,
             high=20_000,
         ),
+        *_edge_plan.SETTINGS,
     )
     parts = (
         Part(
@@ -106,6 +116,41 @@ class UnstableConvergence(Claim):
             least_n=40,
             twin="the same table, read along growth",
         ),
+        Part(
+            "network-edge",
+            "“unlike convex quadratic forms, gradient descent on neural networks does not diverge to ∞ even "
+            "when the learning rate exceeds α* = 2/η ... Instead, the loss function has been empirically "
+            "shown to converge “unstably”, reducing non-monotonically in the long run.”",
+            "Full-batch runs on networks with 2/α above or near the sharpness of the start, in which it "
+            "exceeds 2/α at some measurement. A run does so if it does not diverge (1e12 times its start), "
+            "its loss rises at a step of the last quarter, and its last loss is below 0.9 times that at the "
+            "first such measurement. Holds if the Wilson lower end of the share is above 0.7; differs if "
+            "the upper end is below 0.3; else in part.",
+            least_n=10,
+            where="Section 5, first paragraph",
+        ),
+        Part(
+            "network-cause",
+            "“This finding raises important questions about its relevance and interpretation in non-convex, "
+            "non-differentiable neural networks, particularly those using ReLU activations”; the definition "
+            "deviates “due to its reliance on the Hessian existing at all points between the current and "
+            "next iterate, a condition unmet in non-smooth neural networks”. Asked of networks: is it the "
+            "kinks that bring training to the edge of stability and keep it there?",
+            "A run is at the edge if its sharpness rises to 2/α from below, it does not diverge, all its "
+            "measurements converge (residual 1e-3), and of those in the last quarter of its steps (at least "
+            "3) three quarters lie in [0.8, 1.3] × 2/α. Not supported if the share at the edge has Wilson "
+            "lower ends (2 comparisons) above 0.5 on kinked networks and on smooth ones; supported if only "
+            "on kinked ones and the smooth ones' upper end is below 0.25; else undecided. Runs that never "
+            "come there count as not at the edge.",
+            least_n=8,
+            comparisons=2,
+            twin="tanh, softplus (analytic) and ELU (C1,1) in place of ReLU and hardtanh: same sizes, law of "
+            "the start, data, losses",
+            where="Abstract; Section 5, “NDGM and the Edge of Stability”",
+            repair="“The sharpness of smooth networks (tanh, ELU, softplus) rises to 2/α and stays there as "
+            "it does with ReLU and hardtanh: non-differentiability is not what the edge of stability comes "
+            "from.”",
+        ),
     )
     notes = (
         "The definition does not separate: gradient descent below 2/L on a quadratic is also non-divergent, "
@@ -125,6 +170,13 @@ class UnstableConvergence(Claim):
         "function it grows with the period. In one dimension α L² does bound the last iterate: one step "
         "overshoots the minimiser by at most α L.",
         "“Bounded subgradients” and eq. 6 are the same condition for a finite convex function.",
+        "Proposition 5.1 is about convex Lipschitz losses. The networks' losses are not convex, and with the "
+        "square loss not Lipschitz, so that its premises hold at neither of the two parts on networks; there "
+        "the question is whether what it is held up against depends on kinks.",
+        "The networks follow Cohen et al. (2021): two hidden layers, torch's initialisation, full batch, "
+        "one-hot targets. Fewer and smaller images than theirs but at tier paper (the findings say how "
+        "many); pixels are standardised by channel. A run ends when its loss is a tenth of the first: past "
+        "it the sharpness of the cross-entropy falls with the loss, as they say.",
     )
 
     def runs(self, tier: Tier, settings: Mapping[str, Any]) -> Sequence[RunSpec]:
@@ -135,7 +187,12 @@ class UnstableConvergence(Claim):
                 for dimension, period, steepest in SEARCHES[tier]
             ),
             *(
-                RunSpec(self.id, "families", {**settings, "family": family}, tuple(range(starts // 4)))
+                RunSpec(
+                    self.id,
+                    "families",
+                    {"steps": settings["steps"], "family": family},
+                    tuple(range(starts // 4)),
+                )
                 for family in FAMILIES
             ),
             RunSpec(self.id, "growth", {}, tuple(range(starts))),
@@ -145,9 +202,14 @@ class UnstableConvergence(Claim):
                 RunSpec(self.id, "map", {"dimension": dimension}, tuple(range(starts)))
                 for dimension in MAP_DIMENSIONS
             ),
+            *_edge_plan.edge_specs(self.id, tier, settings),
         ]
 
     def measure(self, spec: RunSpec) -> list[Row]:
+        if spec.experiment == "network-edge":
+            from nonsmooth.claims._edge_of_stability import network_edge
+
+            return network_edge(spec)
         experiments = {
             "cycles": _experiments.search_cycles,
             "families": _experiments.families,
@@ -165,6 +227,8 @@ class UnstableConvergence(Claim):
             _bound.bound(rows),
             _judgement.cause_non_smooth(rows),
             _judgement.cause_lipschitz(rows),
+            _network_judgement.network_edge(rows),
+            _network_judgement.network_cause(rows),
         )
 
     def draw(self, rows: Sequence[Row]) -> Sequence[Drawing]:
@@ -173,4 +237,5 @@ class UnstableConvergence(Claim):
             _figures.breaks(rows),
             _figures.periods(rows),
             _figures.random_functions(rows),
+            edge_figure(rows),
         ]
