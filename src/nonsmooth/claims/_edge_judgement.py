@@ -28,10 +28,10 @@ def late_ratios(row: Row) -> list[float]:
     return [ratio for k, ratio in zip(row["at"], row["ratios"], strict=True) if 4 * k >= 3 * row["steps"]]
 
 
-def at_edge(row: Row) -> bool:
-    """By the rule of the parts "network-cause"."""
+def at_edge(row: Row, band: tuple[float, float] = BAND) -> bool:
+    """By the rule of the parts "network-cause"; ``band`` is in units of 2/alpha."""
     late = late_ratios(row)
-    inside = sum(BAND[0] <= ratio <= BAND[1] for ratio in late)
+    inside = sum(band[0] <= ratio <= band[1] for ratio in late)
     return (
         first_reached(row) is not None
         and not row["diverged"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nonsmooth.claims._claim import Row
-from nonsmooth.claims._edge_judgement import at_edge, edge_finding, first_reached
+from nonsmooth.claims._edge_judgement import BAND, at_edge, edge_finding, first_reached
 from nonsmooth.claims._edge_plan import KINKED, SMOOTH
-from nonsmooth.findings import Attribution, Finding, Result, Ruling, share
+from nonsmooth.findings import Attribution, Finding, Result, Ruling, number, share
 
 __all__ = ["network_cause", "network_edge"]
 
@@ -58,6 +58,7 @@ def network_cause(rows: Sequence[Row]) -> _Answer:
         edge_finding("kinked (ReLU, hardtanh)", kinked, part, 2),
         edge_finding("smooth (ELU, tanh, softplus)", smooth, part, 2),
     ]
+    findings += [_other_choice(*choice, kinked, smooth, part) for choice in _choices(mine)]
     cells = sorted({(r["network"], r["loss"], r["activation"]) for r in mine})
     for network, loss, name in cells:
         each = [r for r in mine if (r["network"], r["loss"], r["activation"]) == (network, loss, name)]
@@ -73,6 +74,38 @@ def network_cause(rows: Sequence[Row]) -> _Answer:
         why = f"Only kinked networks are at the edge of stability: {said}."
         return Ruling(part, Attribution.SUPPORTED, n, why, said), findings
     return Ruling(part, Attribution.UNDECIDED, n, f"At the edge: {said}.", said), findings
+
+
+def _choices(runs: Sequence[Row]) -> list[tuple[str, tuple[float, float], str | None]]:
+    """Other bands with every loss, then the rule's own with each loss alone, where there are several."""
+    losses = sorted({r["loss"] for r in runs})
+    choices: list[tuple[str, tuple[float, float], str | None]] = [
+        (f"band [{BAND[0]:g}, {high:g}]", (BAND[0], high), None) for high in (1.2, 1.5, 2.0)
+    ]
+    return choices + [(f"{loss} alone", BAND, loss) for loss in losses if len(losses) > 1]
+
+
+def _other_choice(
+    title: str,
+    band: tuple[float, float],
+    loss: str | None,
+    kinked: Sequence[Row],
+    smooth: Sequence[Row],
+    part: str,
+) -> Finding:
+    """What the rule would meet with another band, or with one loss: it decides nothing."""
+    shares = [
+        share((at_edge(r, band) for r in runs if loss in (None, r["loss"])), 2) for runs in (kinked, smooth)
+    ]
+    lower = " and ".join(number(found.interval[0], 2) for found in shares)
+    return Finding(
+        f"{title}: runs at the edge, kinked and smooth",
+        " and ".join(map(str, shares)),
+        min(found.n for found in shares),
+        f"Wilson lower ends {lower}; the rule asks for more than 0.5 of both. It decides nothing, and shows "
+        "how far the answer depends on the choice.",
+        part,
+    )
 
 
 def _runs(rows: Sequence[Row]) -> list[Row]:
