@@ -156,8 +156,8 @@ class HuberLoss(Claim):
         "Changed after a first run at tier quick: the mark of divergence on networks, 1e12 times the start "
         "for 1e6 (8 of 16 ReLU runs with Huber's loss passed that, 3 pass this), and an upper end of 0.4 for "
         "0.25 in the rule of the networks' cause, below which 12 runs cannot come. No answer changed by it.",
-        "That bound of 0.4 was set after tier laptop had been started, before any row of this claim's networks "
-        "was there.",
+        "That bound of 0.4 was set after tier laptop had been started, before any row of this claim's "
+        "networks was there.",
         "Data law and response are not printed; uniform on [−1, 1] and standard normal are both run.",
     )
 
