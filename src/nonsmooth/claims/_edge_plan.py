@@ -27,8 +27,8 @@ SETTINGS = (
 
 # 2/alpha over the sharpness of the start, chosen in pilot runs so that the length below suffices to come
 # there and, for the cross-entropy, so that the sharpness does not stay far above 2/alpha, as it does at
-# larger steps. Softplus starts with one large eigenvalue, along its outputs' mean: on CIFAR-10 with 2/alpha far
-# below it the first steps throw the network to where it is flat, and it does not come back in time.
+# larger steps. Softplus starts with one large eigenvalue, along its outputs' mean: on CIFAR-10 with 2/alpha
+# far below it the first steps throw the network to where it is flat, and it does not come back in time.
 _RISES = {
     "square": {"relu": 2.0, "hardtanh": 1.2, "elu": 1.2, "tanh": 1.2, "softplus": 0.98},
     "cross-entropy": {"relu": 16.0, "hardtanh": 8.0, "elu": 8.0, "tanh": 8.0, "softplus": 2.0},
