@@ -43,3 +43,12 @@ def test_the_stored_rows_judge_as_committed(folder, tmp_path) -> None:
     for name in ("ledger.json", "store.sqlite"):
         shutil.copy(folder / name, tmp_path)
     assert _answers(rebuild(tmp_path, judge=True).ledger) == _answers(Ledger.read(folder / "ledger.json"))
+
+
+@pytest.mark.parametrize("name", ["report.html", "errata.html"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_a_committed_page_links_to_is_there(folder, name) -> None:
+    page = folder / name
+    links = set(re.findall(r'href="(?!https:|#|data:)([^"]+)"', page.read_text()))
+    assert links
+    assert [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from click.testing import CliRunner
 from nonsmooth.cli._audit import command
 from nonsmooth.cli._group import _exit_code
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES, README = ROOT / "examples", ROOT / "README.md"
 
 MINE = """
 import torch
@@ -87,7 +89,7 @@ def test_in_words_and_as_json(mine):
     assert "edge-of-stability" in result.stdout
     assert "made" not in result.stdout
     found = strict_json(call(f"{mine}:named", "--json").stdout)
-    assert found["worst"] in ("note", "warning", "fine")
+    assert found["worst"] in ("unknown", "note")  # a theorem may be out of reach; nothing is wrong
     assert found["failing"] == []
     assert {"id", "level", "evidence", "remedy", "source"} <= found["observations"][0].keys()
     assert found["assumptions"]
@@ -139,15 +141,20 @@ def test_bad_input_is_one_line_and_code_2(mine, name, word, capsys):
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize(("name", "id"), [("odd", "edge-of-stability"), ("lost", "not-finite-weights")])
-def test_what_cannot_be_known_is_said(mine, name, id):
-    result = call(f"{mine}:{name}", "--json")
+def test_an_optimiser_it_never_saw_has_no_edge_and_that_is_said(mine):
+    result = call(f"{mine}:odd", "--json")
     assert result.exit_code == 0, result.output
     found = {each["id"]: each for each in strict_json(result.stdout)["observations"]}
-    if name == "lost":
-        assert found[id]["level"] == "problem"
-    else:
-        assert id not in found
+    assert "edge-of-stability" not in found
+    assert "edge is not known: " in found["sharpness"]["evidence"]
+
+
+def test_weights_that_are_not_numbers_are_a_problem(mine):
+    result = call(f"{mine}:lost", "--json")
+    assert result.exit_code == 0, result.output
+    found = {each["id"]: each for each in strict_json(result.stdout)["observations"]}
+    assert found["not-finite-weights"]["level"] == "problem"
+    assert found["not-finite-weights"]["numbers"]["tensors"] == ["0.weight"]
 
 
 @pytest.mark.slow
@@ -167,8 +174,19 @@ def test_three_true_things_in_fifteen_seconds():
     found = {each["id"]: each for each in json.loads(done.stdout)["observations"]}
     assert found["l1-in-loss"]["level"] == "problem"
     assert set(found["penalty-on-all"]["numbers"]["parameters"]) == {"0.bias", "1.weight", "1.bias", "4.bias"}
-    assert 0 < max(found["kinks-crossed"]["numbers"]["crossed"]) < found["kinks-crossed"]["numbers"]["of"]
+    kinks = found["kinks-crossed"]["numbers"]
+    assert 0 < max(kinks["crossed"]) < kinks["margins"]
     for id in ("l1-in-loss", "penalty-on-all"):
         assert found[id]["evidence"]
         assert found[id]["remedy"]
     assert taken < 15
+
+
+def test_the_readmes_lines_are_what_it_prints(monkeypatch):
+    """But for the digits, which differ a little between processors."""
+    block = README.read_text().split("audit digits_with_l1:build --brief\n")[1].split("```")[0]
+    monkeypatch.chdir(EXAMPLES)
+    printed = re.sub("[0-9]+", "0", call("digits_with_l1:build", "--brief").stdout).splitlines()
+    shown = re.sub("[0-9]+", "0", block).splitlines()
+    assert len(shown) == 6
+    assert [line for line in shown if line not in printed] == []

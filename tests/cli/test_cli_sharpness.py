@@ -22,6 +22,11 @@ def parts(lr=None):
     return (model, nn.MSELoss(), [(x, x.sum(1, keepdim=True))], *rest)
 
 def plain(): return parts()
+def as_audited(): return dict(zip(("model", "loss", "batches"), parts()))
+def example():
+    model, loss, ((x, y),) = parts()
+    return {"model": model, "loss": loss, "example": (x, y), "steps": 9}
+def half(): return {"model": parts()[0]}
 def stable(): return parts(1e-3)
 def unstable(): return parts(1e3)
 def pair(): return 1, 2
@@ -47,6 +52,15 @@ def mine(tmp_path, monkeypatch):
 
 def call(*args):
     return CliRunner().invoke(command, [str(arg) for arg in args])
+
+
+def test_what_the_audit_takes_will_do(mine):
+    values = [
+        strict_json(call(f"{mine}:{name}", "--json").stdout)["eigenvalues"]
+        for name in ("plain", "as_audited", "example")
+    ]
+    assert values[0] == values[1] == values[2]
+    assert "a mapping with model" in str(call(f"{mine}:half").exception)
 
 
 def test_in_words_and_as_json(mine):

@@ -16,7 +16,7 @@ def found():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
     x = torch.randn(9, 3)
-    sgd = torch.optim.SGD(model.parameters(), lr=0.01)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.5)  # crosses kinks, which are drawn
 
     def step() -> None:
         sgd.zero_grad()

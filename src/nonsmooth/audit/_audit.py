@@ -30,6 +30,7 @@ __all__ = ["audit"]
 
 # Where the length of the training is not given, so many steps of its schedule are looked at.
 _STEPS = 1000
+_WATCHED = 20  # steps, for thresholds by hand
 
 
 def audit(
@@ -54,7 +55,8 @@ def audit(
     """Audit a model, and as much of its training as is given: kinks, theorems, penalty, curvature.
 
     Nothing of what is given is changed: not weights, gradients, modes, buffers, random numbers, nor states
-    of optimiser and scheduler (steps that are taken are undone).
+    of optimiser, scheduler and penalty: steps that are taken are undone. What ``step`` keeps for itself, such
+    as a data iterator or a counter, moves on.
 
     Args:
         model: a module, of any size; on the meta device it is traced only.
@@ -115,60 +117,44 @@ def audit(
     facts: ScheduleFacts | None = None
     known: Sharpness | None = None
     rows: tuple[Assumption, ...] = ()
-    extra = [each for each in (scheduler, penalty) if hasattr(each, "load_state_dict")]
-    if data is not None and loss is not None:
-        known = looks.at(
+    held = [each for each in (scheduler, penalty) if hasattr(each, "load_state_dict")]
+    if data is not None:
+        known = looks.facts(
             "curvature",
-            lambda: curvature(
-                model,
-                loss,
-                data,
-                optimizer,
-                step,
-                extra,
-                training=training,
-                difference=difference,
-                seconds=seconds,
-                skipped=looks.skipped,
-            ),
+            curvature,
+            model,
+            loss,
+            data,
+            optimizer,
+            step,
+            held,
+            training=training,
+            difference=difference,
+            seconds=seconds,
+            skipped=looks.skipped,
         )
     if optimizer is None:
         looks.skipped.append(("schedule, penalty and theorems", "give the optimiser with optimizer="))
     else:
-        held, planned = optimizer, steps
-        looks.found += whom_it_trains(model, held)
-        facts = looks.at(
-            "schedule",
-            lambda: _schedule(held, scheduler, planned, steps_per_epoch, resumed_from),
-        )
-        looks.at(
-            "penalty",
-            lambda: (
-                None,
-                penalties_in_the_loss(
-                    smooth, model, held, facts, planned, loss, None if data is None else data[0]
+        looks.found += whom_it_trains(model, optimizer)
+        facts = looks.facts("schedule", _schedule, optimizer, scheduler, steps, steps_per_epoch, resumed_from)
+        batch = None if data is None else data[0]
+        looks.at("penalty", penalties_in_the_loss, smooth, model, optimizer, facts, steps, loss, batch)
+        looks.at("penalty", attached_penalty, penalty, model, optimizer, facts, steps)
+        if step is None:
+            looks.skipped.append(
+                (
+                    "what follows optimizer.step(), and the kinks that steps cross",
+                    "give one training step as a function with step=",
                 )
-                + attached_penalty(penalty, model, held, facts, planned),
-            ),
-        )
-        if step is not None:
-            take = step
-            looks.at(
-                "step",
-                lambda: (None, watch(take, model, held, 20, *extra).observations(strength)),
             )
-            if data is not None:
-                looks.at("kinks", lambda: (None, motion(take, model, held, data[0][0], *extra)))
+        else:
+            looks.at("step", _thresholds, step, model, optimizer, held, strength)
+            if batch is not None:
+                looks.at("kinks", motion, step, model, optimizer, batch[0], *held)
         if facts is not None:
-            rows = tuple(assumptions(smooth, facts, held, sharpness=known, stochastic=stochastic))
+            rows = tuple(assumptions(smooth, facts, optimizer, sharpness=known, stochastic=stochastic))
             looks.found += assumption_observations(rows)
-    if step is None and optimizer is not None:
-        looks.skipped.append(
-            (
-                "what follows optimizer.step(), and the kinks that steps cross",
-                "give one training step as a function with step=",
-            )
-        )
     return Audit(
         observations=ordered(looks.found),
         skipped=tuple(looks.skipped),
@@ -187,10 +173,16 @@ class _Looks:
         self.found: list[Observation] = []
         self.skipped: list[tuple[str, str]] = []
 
-    def at(self, what: str, look: Callable[[], tuple[Any, Sequence[Observation]]]) -> Any:
-        """The facts that a look gives; its observations are kept."""
+    def at(self, what: str, look: Callable[..., Sequence[Observation]], *args: Any) -> None:
+        """Keep what a look says, or that it failed."""
+        self.facts(what, lambda: (None, look(*args)))
+
+    def facts(
+        self, what: str, look: Callable[..., tuple[Any, Sequence[Observation]]], *args: Any, **options: Any
+    ) -> Any:
+        """The facts that a look gives, None if it fails; what it says is kept."""
         try:
-            facts, said = look()
+            facts, said = look(*args, **options)
         except InputError as error:
             why = str(error)
         except Exception as error:  # the user's code and objects run in here
@@ -202,6 +194,16 @@ class _Looks:
             Observation(f"{what}-unknown", "unknown", f"The {what} could not be looked at.", why)
         )
         return None
+
+
+def _thresholds(
+    step: Callable[[], Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    held: Sequence[Any],
+    strength: float | None,
+) -> list[Observation]:
+    return watch(step, model, optimizer, _WATCHED, *held).observations(strength)
 
 
 def _check_objects(optimizer: Any, penalty: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -167,6 +168,14 @@ _IDS = frozenset(
         "smoothness",
         "step-unknown",
         "strength-decays",
+        "theorem-adam-bounded-gradients",
+        "theorem-adam-reshuffled",
+        "theorem-amsgrad",
+        "theorem-gradient-descent",
+        "theorem-proximal-gradient",
+        "theorem-robbins-monro",
+        "theorem-subgradient",
+        "theorem-tame",
         "threshold-step",
         "unbounded-slope",
     )
@@ -180,8 +189,7 @@ def check_words(words: Collection[str]) -> None:
     """
     allowed = (*LEVELS[:-1], *sorted(_IDS))
     for word in words:
-        # Several of a kind are numbered, and a theorem has an id of its own.
-        if word.rstrip("0123456789").rstrip("-") not in allowed and not word.startswith("theorem-"):
+        if re.sub(r"-[0-9]+\b", "", word) not in allowed:  # several of a kind are numbered
             near = get_close_matches(word, allowed, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise InputError(

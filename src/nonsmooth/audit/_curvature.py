@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -85,8 +85,11 @@ def _in_its_metric(
     options: dict[str, Any],
 ) -> tuple[Sharpness, str]:
     """The sharpness in the optimiser's metric, after a few steps where it has none; and words on that."""
-    if step is None or optimizer.state or type(optimizer) is torch.optim.SGD:
+    try:
         return sharpness(model, loss, batches, optimizer=optimizer, **options), ""
+    except InputError:
+        if step is None or optimizer.state:
+            raise
     with untouched(model, optimizer, *held):
         for _ in range(_FIRST):
             step()
@@ -109,7 +112,7 @@ def _difference(
 
 
 @contextmanager
-def _mode(model: nn.Module, training: bool | None):
+def _mode(model: nn.Module, training: bool | None) -> Iterator[None]:
     with untouched(model):
         if training is not None:
             model.train(training)

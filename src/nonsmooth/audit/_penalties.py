@@ -58,17 +58,17 @@ def _data_gradients(
     if any(term.strength is None for term in terms):
         return None
     x, y = batch
-    names, weights = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     with untouched(model):
-        slopes = torch.autograd.grad(loss(model(x), y), weights, allow_unused=True)
+        slopes = torch.autograd.grad(loss(model(x), y), list(weights.values()), allow_unused=True)
     found = {
-        n: torch.zeros_like(p) if g is None else g for n, p, g in zip(names, weights, slopes, strict=True)
+        name: torch.zeros_like(p) if slope is None else slope
+        for (name, p), slope in zip(weights.items(), slopes, strict=True)
     }
     for term in terms:
         for name in term.parameters:
             if name in found:
-                at = dict(zip(names, weights, strict=True))[name].detach()
-                found[name] = found[name] - float(term.strength or 0) * at.sign()
+                found[name] = found[name] - float(term.strength or 0) * weights[name].detach().sign()
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from nonsmooth.cli._built import build
 from nonsmooth.cli._codes import FAILED_AS_ASKED
-from nonsmooth.cli._optimiser import named
 from nonsmooth.cli._options import json_option
 from nonsmooth.cli._words import emit, one_line, stdout_for_results_only
 from nonsmooth.errors import InputError
@@ -45,8 +45,9 @@ def command(
     """Say how sharp the loss is, and where that stands against the edge of stability.
 
     MODULE:FACTORY is a function without arguments that returns (model, loss_fn, batches), or these and an
-    optimiser that has taken a step; its module may lie in the present folder. batches are pairs (x, y), and
-    loss_fn(model(x), y) is the mean over a batch.
+    optimiser that has taken a step, or a mapping as `nonsmooth audit` takes it; its module may lie in the
+    present folder. batches are pairs (x, y), and loss_fn(model(x), y) is the mean over a batch. Before an
+    optimiser's first step ask with --plain.
     """
     with stdout_for_results_only():
         model, loss_fn, batches, optimizer = _made(factory)
@@ -73,17 +74,15 @@ def command(
 
 
 def _made(factory: str) -> tuple[Any, Any, Any, Any]:
-    make = named(factory)
-    try:
-        made = make()
-    except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{factory!r} fails: {type(error).__name__}: {error}; it must run without arguments"
-        ) from error
+    made = build(factory)
+    if isinstance(made, dict) and {"model", "loss"} <= made.keys() and {"batches", "example"} & made.keys():
+        batches = made["batches"] if made.get("batches") is not None else [made["example"]]
+        return made["model"], made["loss"], batches, made.get("optimizer")
     if not (isinstance(made, tuple | list) and len(made) in (3, 4)):
         what = f"{len(made)} values" if isinstance(made, tuple | list) else f"a {type(made).__name__}"
         raise InputError(
-            f"{factory!r} returns {what}; it must return (model, loss_fn, batches) or these and an optimiser"
+            f"{factory!r} returns {what}; it must return (model, loss_fn, batches), these and an optimiser, "
+            "or a mapping with model, loss and example or batches"
         )
     model, loss_fn, batches, *rest = made
     return model, loss_fn, batches, rest[0] if rest else None

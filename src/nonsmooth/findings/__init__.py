@@ -7,6 +7,7 @@ from nonsmooth.findings._observation_html import observations_html
 from nonsmooth.findings._sentence import brief, first_sentence
 from nonsmooth.findings._share_map import against_theory, draw_share_map
 from nonsmooth.findings._statistics import Share, central_range, number, printed_resolution, share, share_of
+from nonsmooth.findings._templates import environment
 from nonsmooth.findings._verdict import Attribution, Part, Result, Ruling, Verdict, assemble
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "canvas",
     "central_range",
     "draw_share_map",
+    "environment",
     "first_sentence",
     "number",
     "observations_html",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nonsmooth.findings._drawing import Drawing, style
 from nonsmooth.findings._observation import LEVELS, Observation
+from nonsmooth.findings._templates import environment
 
 __all__ = ["observations_html"]
 
@@ -29,26 +30,21 @@ def observations_html(
     >>> "&lt;b&gt;" in observations_html([Observation("a", "note", "<b>", "seen")])
     True
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("nonsmooth.findings", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     counts = [(level, sum(each.level == level for each in observations)) for level in LEVELS]
-    return made.get_template("observations.html").render(
-        observations=observations,
-        skipped=skipped,
-        counts=[(level, n) for level, n in counts if n],
-        marks=_MARKS,
-        opened=_OPENED,
-        figures={
-            each.id: [_encoded(drawing) for drawing in each.drawings] if figures else []
-            for each in observations
-        },
+    return (
+        environment("nonsmooth.findings")
+        .get_template("observations.html")
+        .render(
+            observations=observations,
+            skipped=skipped,
+            counts=[(level, n) for level, n in counts if n],
+            marks=_MARKS,
+            opened=_OPENED,
+            figures={
+                each.id: [_encoded(drawing) for drawing in each.drawings] if figures else []
+                for each in observations
+            },
+        )
     )
 
 

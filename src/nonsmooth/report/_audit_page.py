@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nonsmooth._version import __version__
-from nonsmooth.audit import Audit
 from nonsmooth.findings import observations_html
 from nonsmooth.report._files import write_whole
 from nonsmooth.report._page import script, templates
+
+if TYPE_CHECKING:
+    from nonsmooth.audit import Audit
 
 __all__ = ["write_audit"]
 

@@ -16,10 +16,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from nonsmooth import claims as registry
 from nonsmooth.errors import InputError
+from nonsmooth.findings import environment
 from nonsmooth.report import _format
 from nonsmooth.report._figures import SavedFigure, slug
 from nonsmooth.report._files import write_whole
@@ -50,13 +51,7 @@ class _Entry(Protocol):
 
 def templates() -> Environment:
     """The pages' templates, with the filters they use."""
-    made = Environment(
-        loader=PackageLoader("nonsmooth.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment("nonsmooth.report")
     made.filters.update(
         count=_format.count,
         duration=_format.duration,
