@@ -369,3 +369,17 @@ def test_it_draws():
     lines = {line.get_label(): np.asarray(line.get_ydata()) for line in axes.get_lines()}
     assert set(lines) == {"all", "1", "3"}
     np.testing.assert_allclose(lines["all"], lines["1"] + lines["3"])
+
+
+def test_whole_numbers_have_no_kinks_to_watch() -> None:
+    class Wraps(nn.Module):
+        def __init__(self, whole: bool) -> None:
+            super().__init__()
+            self.linear, self.whole = nn.Linear(2, 2), whole
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.linear(x)
+            return y[torch.arange(5) % 3] if self.whole else torch.remainder(y, 1.0)
+
+    said = [KinkCounter(Wraps(whole), torch.ones(3, 2)).observation().numbers for whole in (True, False)]
+    assert [each["unwatched"] for each in said] == [[], ["remainder"]]

@@ -19,7 +19,7 @@ import torch
 import torch.autograd.forward_ad as forward
 from torch.utils import _pytree as pytree
 
-from nonsmooth.diagnostics._kinks import CUTS, NORMS, SELECTIONS, UNWATCHED, Cut, Selection, is_real
+from nonsmooth.diagnostics._kinks import CUTS, NORMS, SELECTIONS, Cut, Selection, is_real, unwatched
 from nonsmooth.diagnostics._tape import Call, Tape
 from nonsmooth.errors import InputError
 
@@ -120,7 +120,7 @@ class Directional:
 
     def _smooth_or_not(self, call: Call, args: Any, kwargs: Any) -> Any:
         op, packet = call.op, call.op.overloadpacket
-        if packet in UNWATCHED:
+        if unwatched(op, _values(args)):
             self.ties.append(Tie(call.module, packet.__name__, 0, 0, resolved=False))
         cut = CUTS.get(packet)
         if cut is not None and is_real(_first(args)):

@@ -8,7 +8,7 @@ first two. A *jump* is a cut at whose knots the value itself is discontinuous, o
 floor, sign, comparisons.
 
 Composite operations need no row: below autograd torch has taken them apart. Where the table does not know an
-operation that selects (sort, median, ...), it is in ``UNWATCHED`` and callers say so.
+operation that selects (sort, median, ...) or jumps, it is in ``UNWATCHED`` and callers say so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from typing import Any
 
 import torch
 
-__all__ = ["CUTS", "INDICES", "NORMS", "SELECTIONS", "UNWATCHED", "Cut", "Selection", "gap", "is_real"]
+__all__ = [
+    "CUTS",
+    "INDICES",
+    "NORMS",
+    "SELECTIONS",
+    "UNWATCHED",
+    "Cut",
+    "Selection",
+    "gap",
+    "is_real",
+    "unwatched",
+]
 
 aten = torch.ops.aten
 Margins = Callable[..., list[torch.Tensor]]
@@ -54,6 +65,11 @@ class Selection:
 def is_real(tensor: Any) -> bool:
     """Whether this is a floating tensor with entries."""
     return isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and tensor.numel() > 0
+
+
+def unwatched(op: Any, args: Sequence[Any]) -> bool:
+    """Whether an operation has kinks in floating numbers that are not looked into."""
+    return op.overloadpacket in UNWATCHED and any(map(is_real, args))
 
 
 def gap(rule: Selection, args: Sequence[Any], kwargs: Mapping[str, Any]) -> torch.Tensor:
@@ -268,5 +284,14 @@ UNWATCHED = {
         "argmin",
         "bucketize",
         "searchsorted",
+        "aminmax",
+        "angle",
+        "atan2",
+        "copysign",
+        "floor_divide",
+        "fmod",
+        "grid_sampler_2d",
+        "grid_sampler_3d",
+        "remainder",
     )
 }

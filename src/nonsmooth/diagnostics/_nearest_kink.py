@@ -12,7 +12,7 @@ from torch import nn
 
 from nonsmooth.diagnostics._checks import whole
 from nonsmooth.diagnostics._hessian_products import unwrapped
-from nonsmooth.diagnostics._kinks import CUTS, SELECTIONS, UNWATCHED, gap, is_real
+from nonsmooth.diagnostics._kinks import CUTS, SELECTIONS, gap, is_real, unwatched
 from nonsmooth.diagnostics._mean_gradient import _nothing_else_touched
 from nonsmooth.diagnostics._pieces import called, in_words, is_smooth, with_values
 from nonsmooth.diagnostics._tape import Call, Tape, record
@@ -194,7 +194,7 @@ def nearest_kink(model: nn.Module, probe: Any, *, candidates: int = 8) -> Neares
     return NearestKink(
         tuple(rows),
         _norm(tuple(p.detach() for p in parameters)),
-        tuple(sorted({c.op.overloadpacket.__name__ for c in tape.calls if c.op.overloadpacket in UNWATCHED})),
+        tuple(sorted({c.op.overloadpacket.__name__ for c in tape.calls if unwatched(c.op, c.args)})),
         str(parameters[0].dtype).removeprefix("torch."),
     )
 

@@ -14,7 +14,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nonsmooth.diagnostics._kinks import CUTS, INDICES, SELECTIONS, UNWATCHED, Cut, Selection, is_real
+from nonsmooth.diagnostics._kinks import CUTS, INDICES, SELECTIONS, Cut, Selection, is_real, unwatched
 from nonsmooth.diagnostics._mean_gradient import _nothing_else_touched
 from nonsmooth.diagnostics._tape import Modules
 from nonsmooth.errors import InputError
@@ -55,7 +55,7 @@ class _Pieces(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         rule = _rule(func)
         if rule is None or not is_real(args[0]):
-            if func.overloadpacket in UNWATCHED and func not in INDICES:
+            if func not in INDICES and unwatched(func, args):
                 self.unwatched.add(func.overloadpacket.__name__)
             return func(*args, **kwargs) if kwargs else func(*args)
         kwargs, place = kwargs or {}, self._where()
