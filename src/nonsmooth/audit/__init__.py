@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nonsmooth.audit._assumptions import Assumption, assumption_observations, assumptions
     from nonsmooth.audit._audit import audit
-    from nonsmooth.audit._audit_result import Audit, check_words
+    from nonsmooth.audit._audit_result import Audit, check_words, told
     from nonsmooth.audit._declared import declare_smoothness
     from nonsmooth.audit._operations import operation
     from nonsmooth.audit._operations_row import Operation
@@ -51,6 +51,7 @@ _NAMES = {
     "schedule_observations": "_schedule_observations",
     "schedule_of": "_schedules",
     "smoothness_of": "_smoothness",
+    "told": "_audit_result",
     "too_short": "_schedule_observations",
     "watch": "_threshold",
     "what_l1_reaches": "_penalty",
@@ -74,6 +75,7 @@ __all__ = [
     "schedule_observations",
     "schedule_of",
     "smoothness_of",
+    "told",
     "too_short",
     "watch",
     "what_l1_reaches",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from nonsmooth.audit._smoothness import Smoothness
     from nonsmooth.diagnostics import Sharpness
 
-__all__ = ["Audit", "check_words", "ordered"]
+__all__ = ["Audit", "check_words", "ordered", "told"]
 
-_WIDTH = 100
+_WIDTH, _INDENT = 100, " " * 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,9 @@ class Audit:
         counts = {level: sum(each.level == level for each in self.observations) for level in LEVELS}
         lines = [", ".join(f"{n} {level}" for level, n in counts.items() if n)]
         for each in self.observations:
-            lines += ["", *_told(each)]
+            lines += ["", _wrapped(f"{each.level.upper():8} {each.title}  [{each.id}]", _INDENT, first="")]
+            for kind, line in told(each):
+                lines.append(f"{_INDENT}   {line}" if kind == "snippet" else _wrapped(line, _INDENT))
         if self.skipped:
             lines += ["", "Not looked at:"]
             lines += [_wrapped(f"{what}: {why}", "  ") for what, why in self.skipped]
@@ -103,21 +105,19 @@ class Audit:
         return observations_html(self.observations, self.skipped)
 
 
-def _told(each: Observation) -> list[str]:
-    lines = [_wrapped(f"{each.level.upper():8} {each.title}  [{each.id}]", " " * 9, first="")]
-    quiet = each.level in ("note", "fine")
-    if not (quiet and each.id.startswith("theorem-")):
-        lines.append(_wrapped(each.evidence, " " * 9))
+def told(each: Observation, full: bool = False) -> list[tuple[str, str]]:
+    """What is printed below an observation's title: (what it is, a line) each.
+
+    Of what is fine or a note only the evidence, and not that of a theorem: it would bury what is not fine.
+    ``full``: everything.
+    """
+    quiet = not full and each.level in ("note", "fine")
+    lines = [] if quiet and each.id.startswith("theorem-") else [("evidence", each.evidence)]
     if not quiet:
-        if each.why:
-            lines.append(_wrapped(each.why, " " * 9))
-        if each.remedy:
-            lines.append(_wrapped(f"-> {each.remedy}", " " * 9))
-        if each.snippet:
-            lines += [f"{' ' * 12}{line}" for line in each.snippet.splitlines()]
-        if each.source:
-            lines.append(_wrapped(f"({each.source})", " " * 9))
-    return lines
+        lines += [("why", each.why), ("remedy", each.remedy and f"→ {each.remedy}")]
+        lines += [("snippet", row) for row in each.snippet.splitlines()]
+        lines.append(("source", each.source and f"({each.source})"))
+    return [(kind, line) for kind, line in lines if line]
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> str:

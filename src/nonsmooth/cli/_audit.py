@@ -16,14 +16,14 @@ from nonsmooth.errors import InputError
 
 if TYPE_CHECKING:
     from nonsmooth.audit import Audit
-    from nonsmooth.findings import Observation
 
 __all__ = ["command"]
 
 _STYLES = {"problem": "bold red", "warning": "yellow", "unknown": "magenta", "note": "cyan", "fine": "green"}
 # What a tuple holds, in this order; a mapping names what it holds.
 _PLACES = ("model", "example", "loss", "optimizer", "scheduler", "penalty")
-_INDENT = " " * 9
+_LOOKS = {"snippet": "green", "source": "dim"}
+_INDENT = 9
 
 
 @click.command("audit")
@@ -127,37 +127,20 @@ def _written(found: Audit, out: Path | None, factory: str) -> list[str]:
 
 
 def _show(found: Audit, detail: str | None) -> None:
-    from rich.text import Text
-
-    for each in found.observations:
-        title = Text.assemble(
-            (f"{each.level:8} ", _STYLES[each.level]), (one_line(each.title), "bold"), (f"  {each.id}", "dim")
-        )
-        say(title)
-        if detail != "brief":
-            _details(each, everything=detail == "full")
-    if found.skipped and detail != "brief":
-        say(Text("not looked at", style="dim"))
-        for what, why in found.skipped:
-            say(Text(f"{_INDENT}{one_line(what)}: {one_line(why)}"))
-
-
-def _details(each: Observation, everything: bool) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    def line(text: str, look: str = "") -> None:
-        if text:
-            say(Padding(Text(one_line(text), style=look), (0, 0, 0, len(_INDENT))))
+    from nonsmooth.audit import told
 
-    # What is fine, and eight theorems, would bury what is not.
-    quiet = each.level in ("note", "fine")
-    if everything or not (quiet and each.id.startswith("theorem-")):
-        line(each.evidence)
-    if quiet and not everything:
-        return
-    line(each.why)
-    line(f"→ {each.remedy}" if each.remedy else "")
-    for row in each.snippet.splitlines():
-        line(f"    {row}", "green")
-    line(f"({each.source})" if each.source else "", "dim")
+    for each in found.observations:
+        level, title = (f"{each.level:8} ", _STYLES[each.level]), (one_line(each.title), "bold")
+        say(Text.assemble(level, title, (f"  {each.id}", "dim")))
+        if detail == "brief":
+            continue
+        for kind, line in told(each, full=detail == "full"):
+            indent = _INDENT + 4 if kind == "snippet" else _INDENT
+            say(Padding(Text(one_line(line), style=_LOOKS.get(kind, "")), (0, 0, 0, indent)))
+    if found.skipped and detail != "brief":
+        say(Text("not looked at", style="dim"))
+        for what, why in found.skipped:
+            say(Padding(Text(f"{one_line(what)}: {one_line(why)}"), (0, 0, 0, _INDENT)))
