@@ -121,7 +121,7 @@ def test_bad_input_is_refused_in_words(given, word):
 
 def test_a_model_that_is_none_or_raises():
     model, example, loss = _parts()
-    with pytest.raises(InputError, match="no module"):
+    with pytest.raises(InputError, match="model is a str"):
         audit("model", example, loss)
     with pytest.raises(InputError, match="give an example"):
         audit(model, (torch.randn(16, 5), example[1]), loss)

@@ -51,7 +51,7 @@ def raises(x):
             "a scripted or traced module shows no Python; give the module it was made from",
         ),
         (nn.LazyLinear(2), torch.zeros(1, 3), None, "weight of the model has no shape yet"),
-        ("model", torch.zeros(1, 3), None, "str is no module"),
+        ("model", torch.zeros(1, 3), None, "model is a str"),
         (nn.Linear(3, 2), torch.zeros(1, 3), functional.mse_loss, "give the pair"),
         (nn.Linear(3, 2), (torch.zeros(1, 3), torch.zeros(1, 2)), "mse", "cannot be called"),
         (

@@ -96,6 +96,7 @@ def audit(
     ('problem', ['0.bias', '2.bias'])
     """
     began = time.monotonic()
+    # The schedule's own checks would be a look that fails; and without an optimiser there is no such look.
     for name, value, low in (
         ("steps", steps, 1),
         ("steps_per_epoch", steps_per_epoch, 1),

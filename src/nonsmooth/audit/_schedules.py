@@ -16,6 +16,7 @@ import torch
 from torch.optim import lr_scheduler as schedulers
 
 from nonsmooth.audit._schedule_forms import Tail, closed_form, tail_of
+from nonsmooth.diagnostics._checks import whole
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Drawing, canvas, style
 
@@ -189,10 +190,10 @@ def schedule_of(
     >>> facts.step_sizes.round(3).tolist(), facts.tail.sum_finite
     ([[0.5, 0.5, 0.05, 0.05]], True)
     """
-    steps = _whole("steps", steps, 1)
-    every = 1 if steps_per_epoch is None else _whole("steps_per_epoch", steps_per_epoch, 1)
+    steps = whole("steps", steps, 1, None)
+    every = 1 if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch, 1, None)
     if resumed_from is not None:
-        resumed_from = _whole("resumed_from", resumed_from, 0)
+        resumed_from = whole("resumed_from", resumed_from, 0, None)
     optimizer, scheduler = _unwrapped(optimizer), _unwrapped(scheduler)
     if scheduler is not None:
         _check(scheduler)
@@ -236,12 +237,6 @@ def schedule_of(
         per_epoch=every,
         horizon=_horizon(scheduler),
     )
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
-        raise InputError(f"{name} = {value!r} is not allowed; give a whole number >= {low}")
-    return value.__index__()
 
 
 def _check(scheduler: Any) -> None:

@@ -14,7 +14,8 @@ from nonsmooth.audit._l1_terms import L1Term, l1_terms
 from nonsmooth.audit._operations import operation
 from nonsmooth.audit._operations_row import CLASSES, Class, Value, least
 from nonsmooth.audit._smoothness_hinges import hinge_of
-from nonsmooth.audit._trace import Trace, trace, unwrapped
+from nonsmooth.audit._trace import Trace, trace
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Observation
 

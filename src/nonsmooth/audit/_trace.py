@@ -26,9 +26,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 from nonsmooth.audit._declared import declared
 from nonsmooth.audit._operations_row import Value, least
 from nonsmooth.audit._recorder import Reader, Recorder
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 
-__all__ = ["Trace", "takes_model", "trace", "unwrapped"]
+__all__ = ["Trace", "takes_model", "trace"]
 
 
 @dataclass(frozen=True)
@@ -119,18 +120,6 @@ def _said(error: BaseException, inputs: Any) -> str:
         f"the model or its loss raised {type(error).__name__} on an example of {shapes or 'no tensors'}: "
         f"{said}; give an example (with a loss the pair (input, target)) on which it runs"
     )
-
-
-def unwrapped(model: Any) -> nn.Module:
-    """The module inside what torch.compile and the parallel wrappers put around it."""
-    while isinstance(model, nn.Module):
-        inner = getattr(model, "_orig_mod", None)
-        if inner is None and isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            inner = model.module
-        if not isinstance(inner, nn.Module):
-            return model
-        model = inner
-    raise InputError(f"model = {type(model).__name__} is no module; give a torch.nn.Module")
 
 
 def takes_model(loss: Any) -> bool:

@@ -12,9 +12,9 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from nonsmooth.diagnostics._checks import whole
-from nonsmooth.diagnostics._hessian_products import unwrapped
 from nonsmooth.diagnostics._kinks import is_real
 from nonsmooth.diagnostics._pieces import Pattern, Watch, called, crossings, frozen, with_values
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Drawing, Observation, canvas, style
 

@@ -24,10 +24,10 @@ import torch
 from torch import nn
 
 from nonsmooth.diagnostics._checks import positive, whole
-from nonsmooth.diagnostics._hessian_products import unwrapped
 from nonsmooth.diagnostics._mean_gradient import MeanGradient, length_of, mean_gradient, wide
 from nonsmooth.diagnostics._minimum_norm import minimum_norm, reduced
 from nonsmooth.diagnostics._pieces import held, in_words, with_values
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Level, Observation
 

@@ -29,7 +29,7 @@ from nonsmooth.diagnostics._mean_gradient import (
 )
 from nonsmooth.errors import InputError
 
-__all__ = ["HessianProducts", "hessian_products", "mode_notes", "trainable", "unwrapped"]
+__all__ = ["HessianProducts", "hessian_products", "mode_notes", "trainable"]
 
 
 class HessianProducts:
@@ -246,20 +246,6 @@ def _twice_derivable() -> Iterator[None]:
                 "plain ones for this call (for cuDNN's recurrent nets: torch.backends.cudnn.flags(False))"
             ) from error
         raise
-
-
-def unwrapped(model: Any) -> nn.Module:
-    """The module below torch.compile and DistributedDataParallel, whose own backward passes are no obstacle.
-
-    Raises:
-        InputError: it is no module.
-    """
-    model = getattr(model, "_orig_mod", model)
-    if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
-        model = model.module
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model is a {type(model).__name__}; give a torch.nn.Module")
-    return model
 
 
 def trainable(model: nn.Module) -> list[torch.Tensor]:

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from nonsmooth.diagnostics._checks import whole
-from nonsmooth.diagnostics._hessian_products import unwrapped
 from nonsmooth.diagnostics._kinks import CUTS, SELECTIONS, gap, is_real, unwatched
 from nonsmooth.diagnostics._mean_gradient import _nothing_else_touched
 from nonsmooth.diagnostics._pieces import called, in_words, is_smooth, with_values
 from nonsmooth.diagnostics._tape import Call, Tape, record
 from nonsmooth.diagnostics._text_table import text_table
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Observation
 

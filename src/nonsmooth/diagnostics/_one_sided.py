@@ -12,10 +12,10 @@ from torch import nn
 
 from nonsmooth.diagnostics._checks import not_negative
 from nonsmooth.diagnostics._directional import Directional, Tie
-from nonsmooth.diagnostics._hessian_products import unwrapped
 from nonsmooth.diagnostics._mean_gradient import length_of, loss_of, mean_gradient
 from nonsmooth.diagnostics._pieces import held, in_words, with_values
 from nonsmooth.diagnostics._tape import record
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Level, Observation
 

@@ -22,11 +22,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nonsmooth.diagnostics._checks import positive, whole
-from nonsmooth.diagnostics._hessian_products import hessian_products, mode_notes, trainable, unwrapped
+from nonsmooth.diagnostics._hessian_products import hessian_products, mode_notes, trainable
 from nonsmooth.diagnostics._kinks import CUTS, is_real
 from nonsmooth.diagnostics._mean_gradient import _on_device, length_of, loss_of
 from nonsmooth.diagnostics._pieces import Pattern, Watch, crossings
 from nonsmooth.diagnostics._sharpness_result import Sharpness
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Observation
 

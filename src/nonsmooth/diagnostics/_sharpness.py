@@ -16,10 +16,11 @@ from torch import nn
 
 from nonsmooth.diagnostics._checks import positive, whole
 from nonsmooth.diagnostics._float32_start import float32_start
-from nonsmooth.diagnostics._hessian_products import hessian_products, mode_notes, trainable, unwrapped
+from nonsmooth.diagnostics._hessian_products import hessian_products, mode_notes, trainable
 from nonsmooth.diagnostics._lanczos import largest_eigenpairs
 from nonsmooth.diagnostics._sharpness_result import Sharpness
 from nonsmooth.diagnostics._stability_metric import stability_metric
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 
 __all__ = ["sharpness"]
