@@ -58,7 +58,8 @@ def _like(typingctx, number, one):
 
 
 # All numbers in the loops are of the tensors' own type: a literal would be float64, and turn float32 into it.
-# The choices inside them are the same for all entries, and the compiler makes a loop of its own for each.
+# A loop that must choose by a number of all entries chooses, on a processor without masks, by computing both
+# sides: three divisions for one. So the common case has a loop of its own, in which ``plain`` is known.
 
 
 @njit(error_model="numpy")
@@ -73,48 +74,91 @@ def _faded(x, floor, zero):
 
 
 @njit(error_model="numpy")
-def _shrink(p, n, cut, divisor, zero):
-    for i in range(n):
-        p[i] = _soft(p[i], cut, zero) / divisor
+def _shrink(p, n, cut, b, zero, one):
+    if b == zero:
+        for i in range(n):
+            p[i] = _soft(p[i], cut, zero)
+    else:
+        for i in range(n):
+            p[i] = _soft(p[i], cut, zero) / (one + b)
+
+
+@njit(error_model="numpy")
+def _threshold_at(i, plain, p, v, root, scale, eps, tiny, a, b, zero, one):
+    d = (math.sqrt(v[i]) if plain or root else v[i]) * scale + eps
+    d = tiny if d < tiny else d
+    x = _soft(p[i], a / d, zero)
+    p[i] = x if plain or b == zero else x / (one + b / d)
 
 
 @njit(error_model="numpy")
 def _threshold(p, v, n, root, scale, eps, tiny, a, b, zero, one):
-    for i in range(n):
-        d = (math.sqrt(v[i]) if root else v[i]) * scale + eps
-        d = tiny if d < tiny else d
-        x = _soft(p[i], a / d, zero)
-        p[i] = x / (one + b / d) if b != zero else x
+    if root and b == zero:
+        for i in range(n):
+            _threshold_at(i, True, p, v, root, scale, eps, tiny, a, b, zero, one)
+    else:
+        for i in range(n):
+            _threshold_at(i, False, p, v, root, scale, eps, tiny, a, b, zero, one)
+
+
+@njit(error_model="numpy")
+def _adam_at(
+    i, plain, p, g, m, v, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, floor, a, b, zero, one
+):
+    x, d = p[i], g[i] * sign
+    if not plain:
+        if ridge != zero:
+            d = d + ridge * x
+        x = x * keep
+    first = _faded(m[i] + w1 * (d - m[i]), floor, zero)
+    second = _faded(b2 * v[i] + w2 * d * d, floor, zero)
+    m[i], v[i] = first, second
+    d = math.sqrt(second) * scale + eps
+    d = tiny if d < tiny else d
+    x = _soft(x - size * first / d, a / d, zero)
+    p[i] = x if plain or b == zero else x / (one + b / d)
 
 
 @njit(error_model="numpy")
 def _adam(p, g, m, v, n, sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, floor, a, b, zero, one):
-    for i in range(n):
-        x, d = p[i], g[i] * sign
-        if ridge != zero:
-            d = d + ridge * x
-        if keep != one:
-            x = x * keep
-        first = _faded(m[i] + w1 * (d - m[i]), floor, zero)
-        second = _faded(b2 * v[i] + w2 * d * d, floor, zero)
-        m[i], v[i] = first, second
-        d = math.sqrt(second) * scale + eps
-        d = tiny if d < tiny else d
-        x = _soft(x - size * first / d, a / d, zero)
-        p[i] = x / (one + b / d) if b != zero else x
+    if ridge == zero and keep == one and b == zero:
+        for i in range(n):
+            _adam_at(
+                i, True, p, g, m, v,
+                sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, floor, a, b, zero, one,
+            )  # fmt: skip
+    else:
+        for i in range(n):
+            _adam_at(
+                i, False, p, g, m, v,
+                sign, ridge, keep, w1, b2, w2, size, scale, eps, tiny, floor, a, b, zero, one,
+            )  # fmt: skip
 
 
 @njit(error_model="numpy")
-def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, tiny, cut, divisor, zero):
-    for i in range(n):
-        x, d = p[i], g[i] * sign
-        if ridge != zero:
-            d = d + ridge * x
-        if moving:
-            first = _faded(keep * m[i] + gain * d, tiny, zero)
-            m[i] = first
-            d = d + ahead * first if ahead != zero else first
-        p[i] = _soft(x - size * d, cut, zero) / divisor
+def _sgd_at(i, plain, p, g, m, sign, ridge, size, keep, gain, ahead, moving, tiny, cut, b, zero, one):
+    x, d = p[i], g[i] * sign
+    if not plain and ridge != zero:
+        d = d + ridge * x
+    if moving:
+        first = _faded(keep * m[i] + gain * d, tiny, zero)
+        m[i] = first
+        d = first if plain or ahead == zero else d + ahead * first
+    x = _soft(x - size * d, cut, zero)
+    p[i] = x if plain else x / (one + b)
+
+
+@njit(error_model="numpy")
+def _sgd(p, g, m, n, sign, ridge, size, keep, gain, ahead, moving, tiny, cut, b, zero, one):
+    if moving and ridge == zero and ahead == zero and b == zero:
+        for i in range(n):
+            _sgd_at(i, True, p, g, m, sign, ridge, size, keep, gain, ahead, True, tiny, cut, b, zero, one)
+    elif moving:
+        for i in range(n):
+            _sgd_at(i, False, p, g, m, sign, ridge, size, keep, gain, ahead, True, tiny, cut, b, zero, one)
+    else:
+        for i in range(n):
+            _sgd_at(i, False, p, g, m, sign, ridge, size, keep, gain, ahead, False, tiny, cut, b, zero, one)
 
 
 @njit(cache=True, error_model="numpy")
@@ -145,7 +189,7 @@ def threshold(one, tiny, addresses, numbers, ends, begin, end):
             p, v = _at(addresses[0, k], o, one), _at(addresses[1, k], o, one)
             a, b = _like(c[0], one), _like(c[1], one)
             if addresses[1, k] == 0:
-                _shrink(p, n, a, one + b, zero)
+                _shrink(p, n, a, b, zero, one)
             else:
                 _threshold(p, v, n, c[4] != 0, _like(c[2], one), _like(c[3], one), tiny, a, b, zero, one)
         first = ends[k]
@@ -197,7 +241,7 @@ def sgd(one, tiny, addresses, numbers, ends, begin, end):
                 _at(addresses[0, k], o, one), _at(addresses[1, k], o, one), _at(addresses[2, k], o, one),
                 high - low, _like(c[0], one), _like(c[1], one), _like(c[2], one), _like(c[3], one),
                 _like(c[4], one), _like(c[5], one), addresses[2, k] != 0, tiny, _like(c[6], one),
-                one + _like(c[7], one), zero,
+                _like(c[7], one), zero, one,
             )  # fmt: skip
         first = ends[k]
 
