@@ -11,17 +11,8 @@ from torch import nn
 
 import nonsmooth as ns
 from nonsmooth.methods import _kernels
-from nonsmooth.methods._kernels import (
-    Shrinkage,
-    Thresholds,
-    addressable,
-    alike,
-    count_up,
-    fitting,
-    fitting_steps,
-    soft_threshold_,
-    soft_thresholds_,
-)
+from nonsmooth.methods._columns import Columns, addressable, alike, count_up, fitting, fitting_steps
+from nonsmooth.methods._kernels import Shrinkage, Thresholds, soft_threshold_, soft_thresholds_
 from nonsmooth.methods._metric import Metric
 
 DTYPES = [torch.float32, torch.float64]
@@ -290,9 +281,11 @@ def test_a_gradient_laid_out_otherwise_is_brought_in_line() -> None:
 @pytest.mark.parametrize("dtypes", [[torch.float32] * 5, [torch.float64] * 4, [torch.bfloat16, *DTYPES * 2]])
 def test_counts(dtypes) -> None:
     steps = [torch.tensor(float(k), dtype=dtype) for k, dtype in enumerate(dtypes)]
-    expected = [k + 1.0 for k in range(len(steps))]
-    assert count_up(steps) == expected
-    assert [step.item() for step in steps] == expected
+    known = Columns()
+    for more in (1.0, 2.0):
+        expected = [k + more for k in range(len(steps))]
+        assert count_up(steps, known) == expected
+        assert [step.item() for step in steps] == expected
 
 
 def test_autograd_notices() -> None:

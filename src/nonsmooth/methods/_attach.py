@@ -11,9 +11,10 @@ gain of a parameter's momentum buffer, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from operator import is_
 from typing import Any
 
 import torch
@@ -21,11 +22,13 @@ from torch import nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
+from nonsmooth.methods._columns import Columns
 from nonsmooth.methods._kernels import Thresholds
 from nonsmooth.methods._metric import (
     Metric,
     check_metric,
     effective_step,
+    effective_steps,
     next_gain,
     rule_of,
     settled_gain,
@@ -38,6 +41,19 @@ __all__ = ["Attachment", "attach"]
 
 Schedule = Callable[[int], float]
 Parameters = nn.Module | Selection | Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]]
+
+
+class _Members:
+    """The penalised parameters of a group, looked for again only when the group has changed."""
+
+    def __init__(self) -> None:
+        self._all: list[torch.Tensor] = []
+        self.mine: list[torch.Tensor] = []
+        self.steps = Columns()
+
+    def find(self, parameters: list[torch.Tensor], penalties: Container[torch.Tensor]) -> None:
+        if len(parameters) != len(self._all) or not all(map(is_, parameters, self._all)):
+            self._all, self.mine = [*parameters], [p for p in parameters if p in penalties]
 
 
 class Attachment(Penalised):
@@ -66,6 +82,7 @@ class Attachment(Penalised):
         self._factor = 1.0
         self._gains: dict[torch.Tensor, float] = {}
         self._thresholds = Thresholds()
+        self._members: list[_Members] = []
         self._attached = True
         self._settle(optimizer)  # buffers from before have a past that is not known
         self._listen()
@@ -77,11 +94,11 @@ class Attachment(Penalised):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        left = ("_handles", "_thresholds")
+        left = ("_handles", "_thresholds", "_members")
         return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _handles=(), _thresholds=Thresholds())
+        self.__dict__.update(state, _handles=(), _thresholds=Thresholds(), _members=[])
         if self._attached:
             self._listen()
 
@@ -183,21 +200,24 @@ class Attachment(Penalised):
                 return
             skipped = None
         present, rule, work, found = self._present(), rule_of(type(optimizer)), [], 0
-        for group in optimizer.param_groups:
-            momentum = group.get("momentum")
-            for p in group["params"]:
-                entry = self._penalties.get(p)
-                if entry is None:
-                    continue
-                found += 1
-                if p.grad is None:
-                    continue
-                if momentum:
-                    self._gains[p] = next_gain(group, self._gains.get(p))
-                    metric = self._metric(group, p)
-                else:
-                    metric = rule(group, optimizer.state.get(p, {}), p)
-                work.append((p, present(entry[1]), metric if skipped is None else metric.unless(skipped)))
+        for number, group in enumerate(optimizer.param_groups):
+            if number == len(self._members):
+                self._members.append(_Members())
+            members = self._members[number]
+            members.find(group["params"], self._penalties)
+            found += len(members.mine)
+            mine = [p for p in members.mine if p.grad is not None]
+            if not mine:
+                continue
+            if group.get("momentum"):
+                self._gains.update({p: next_gain(group, self._gains.get(p)) for p in mine})
+            states = [optimizer.state.get(p, {}) for p in mine]
+            gains = [*map(self._gains.get, mine)] if self._gains else [None] * len(mine)
+            metrics = effective_steps(rule, group, mine, states, gains, members.steps)
+            if skipped is not None:
+                metrics = [metric.unless(skipped) for metric in metrics]
+            penalties = [present(self._penalties[p][1]) for p in mine]
+            work += zip(mine, penalties, metrics, strict=True)
         if found < len(self._penalties):
             self._refuse_replaced(optimizer)
         proximal_steps_(work, self._thresholds)

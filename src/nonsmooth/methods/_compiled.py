@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nonsmooth.methods._kernels import Column
+from nonsmooth.methods._columns import Column
 from nonsmooth.methods._metric import local
 
 __all__ = ["adam", "run", "sgd"]

@@ -108,7 +108,8 @@ def proximal_steps_(
     together, others = [], []
     numbers: dict[int, tuple[float, float] | None] = {}  # of each penalty, by its id
     for p, penalty, metric in work:
-        if hasattr(p, "to_local") and penalty.separable:  # then each rank does its own entries
+        # Of a sharded parameter each rank does its own entries.
+        if type(p) is not torch.nn.Parameter and hasattr(p, "to_local") and penalty.separable:
             p, metric = local(p), metric.local()
         key = id(penalty)
         if key not in numbers:

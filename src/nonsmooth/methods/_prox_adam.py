@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, chosen, count_up, torch_fuses
+from nonsmooth.methods._columns import Column, chosen, count_up, torch_fuses
 from nonsmooth.methods._penalised import strengths
 from nonsmooth.methods._proximal import Proximal, check
 from nonsmooth.penalties._penalty import Penalty
@@ -101,12 +101,12 @@ class ProxAdam(Proximal, torch.optim.Adam):
         columns: list[Column] = [[], [], [], [], [], []]
         self._init_group(group, *columns)
         params, grads, firsts, seconds, largest, steps = columns
-        mine, lined_up = self._in_one_pass(group, params, grads, firsts, seconds)
+        mine, lined_up, table = self._in_one_pass(group, params, grads, firsts, seconds)
         if mine:
             x, m, v, counts = chosen(mine, params, firsts, seconds, steps)
-            taken = count_up(counts)
+            taken = count_up(counts, self._known(group, "steps"))
             shared = {count: self._numbers(group, count) for count in set(taken)}
-            self._run(group, "adam", [x, lined_up, m, v], [shared[count] for count in taken])
+            self._run(group, "adam", [x, lined_up, m, v], [shared[count] for count in taken], table)
         if len(mine) < len(params):
             rest = sorted(set(range(len(params))) - set(mine))
             x, g, m, v, counts = chosen(rest, params, grads, firsts, seconds, steps)

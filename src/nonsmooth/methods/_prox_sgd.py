@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim.sgd import sgd
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, chosen, torch_fuses
+from nonsmooth.methods._columns import Column, chosen, torch_fuses
 from nonsmooth.methods._metric import next_gain, settled_gain
 from nonsmooth.methods._penalised import strengths
 from nonsmooth.methods._proximal import Proximal, check
@@ -106,14 +106,14 @@ class ProxSGD(Proximal, torch.optim.SGD):
         if not momentum:
             buffers = [None] * len(params)
         gains = [self._follow_gain(group, p) if momentum else 1.0 for p in params]
-        mine, lined_up = self._in_one_pass(group, params, grads, buffers)
+        mine, lined_up, table = self._in_one_pass(group, params, grads, buffers)
         if mine:
             x, gain, b = chosen(mine, params, gains, buffers)
             kinds = [(c, each is None) for c, each in zip(gain, b, strict=True)]
-            if momentum:
-                b = [self._buffer(p) for p in x]
+            if momentum and any(fresh for _, fresh in kinds):
+                b, table = [self._buffer(p) for p in x], None
             shared = {kind: self._numbers(group, *kind) for kind in set(kinds)}
-            self._run(group, "sgd", [x, lined_up, b], [shared[kind] for kind in kinds])
+            self._run(group, "sgd", [x, lined_up, b], [shared[kind] for kind in kinds], table)
         if len(mine) < len(params):
             rest = sorted(set(range(len(params))) - set(mine))
             x, g, b = chosen(rest, params, grads, buffers)

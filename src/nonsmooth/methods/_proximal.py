@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Column, chosen, fitting_steps, launch
+from nonsmooth.methods._columns import Column, Columns, Table, chosen, fitting_steps
+from nonsmooth.methods._kernels import launch
 from nonsmooth.methods._metric import Metric, effective_step
 from nonsmooth.methods._penalised import (
     Penalised,
@@ -220,21 +221,33 @@ class Proximal(Penalised, _Base):
             Term(name, p, group["penalty"]) for name, p, group in named if group["penalty"] is not None
         )
 
-    @staticmethod
     def _in_one_pass(
-        group: dict[str, Any], params: Column, gradients: Column, *states: Column
-    ) -> tuple[list[int], Column]:
-        """For which parameters step and penalty go together, not one after the other; their gradients."""
+        self, group: dict[str, Any], params: Column, gradients: Column, *states: Column
+    ) -> tuple[list[int], Column, Table | None]:
+        """For which parameters step and penalty go together, not one after the other; their gradients; and
+        the table of all columns, where all go together as in the last step."""
         if group.get("amsgrad") or group.get("capturable"):
-            return [], []
+            return [], [], None
         if group["compile"]:
-            return _same_shards(params, gradients)
+            return *_same_shards(params, gradients), None
         if group["fused"] is False or group["foreach"]:
-            return [], []
-        return fitting_steps(params, gradients, *states)
+            return [], [], None
+        table = self._known(group, "all")(params, gradients, *states)
+        if table is not None:
+            return list(range(len(params))), gradients, table
+        return *fitting_steps(params, gradients, *states), None
+
+    def _known(self, group: dict[str, Any], name: str) -> Columns:
+        """What knows columns of a group again; no part of a checkpoint or copy."""
+        return self.__dict__.setdefault("_columns", {}).setdefault((id(group), name), Columns())
 
     def _run(
-        self, group: dict[str, Any], name: str, columns: list[Column], numbers: list[tuple[float, ...]]
+        self,
+        group: dict[str, Any],
+        name: str,
+        columns: list[Column],
+        numbers: list[tuple[float, ...]],
+        table: Table | None,
     ) -> None:
         """One pass over columns of tensors, parameters first; then the penalty, if the pass knows it not."""
         if group["compile"]:
@@ -242,7 +255,7 @@ class Proximal(Penalised, _Base):
 
             _compiled.run(name, columns, numbers)
         else:
-            launch(name, columns, numbers)
+            launch(name, columns, numbers, table)
         if strengths(group["penalty"]) is None:
             self._apply_penalty(group, columns[0])
 
