@@ -136,7 +136,7 @@ def test_many_steps_are_each_one_s(options: dict, count: int) -> None:
         own = gains[-len(some) :] if some else []
         states = [optimizer.state.get(p, {}) for p in some]
         together = effective_steps(rule_of(type(optimizer)), group, some, states, own, known)
-        for p, gain, metric in zip(some, own, together, strict=True):
+        for p, gain, metric in zip(some, own, together.each(), strict=True):
             single = effective_step(optimizer, group, p, gain)
             assert (metric.numerator, metric.scale, metric.eps) == (
                 single.numerator,

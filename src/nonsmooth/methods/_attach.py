@@ -11,7 +11,7 @@ gain of a parameter's momentum buffer, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from operator import is_
@@ -22,10 +22,11 @@ from torch import nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._columns import Columns
+from nonsmooth.methods._columns import Columns, chosen
 from nonsmooth.methods._kernels import Thresholds
 from nonsmooth.methods._metric import (
     Metric,
+    Metrics,
     check_metric,
     effective_step,
     effective_steps,
@@ -33,7 +34,14 @@ from nonsmooth.methods._metric import (
     rule_of,
     settled_gain,
 )
-from nonsmooth.methods._penalised import Penalised, Term, check_fit, named_parameters, proximal_steps_
+from nonsmooth.methods._penalised import (
+    Penalised,
+    Term,
+    check_fit,
+    named_parameters,
+    proximal_steps_,
+    strengths,
+)
 from nonsmooth.methods._selection import Choice, Selection, select_weights
 from nonsmooth.penalties._penalty import Penalty
 
@@ -49,11 +57,17 @@ class _Members:
     def __init__(self) -> None:
         self._all: list[torch.Tensor] = []
         self.mine: list[torch.Tensor] = []
+        self._penalties: list[Penalty] = []
         self.steps = Columns()
 
-    def find(self, parameters: list[torch.Tensor], penalties: Container[torch.Tensor]) -> None:
+    def find(self, parameters: list[torch.Tensor], all_penalties: Mapping[torch.Tensor, Any]) -> None:
         if len(parameters) != len(self._all) or not all(map(is_, parameters, self._all)):
-            self._all, self.mine = [*parameters], [p for p in parameters if p in penalties]
+            self._all, self.mine = [*parameters], [p for p in parameters if p in all_penalties]
+            self._penalties = [all_penalties[p][1] for p in self.mine]
+
+    def with_gradient(self) -> list[list[Any]]:
+        """Those that the optimiser stepped, and their penalties."""
+        return chosen([k for k, p in enumerate(self.mine) if p.grad is not None], self.mine, self._penalties)
 
 
 class Attachment(Penalised):
@@ -199,29 +213,37 @@ class Attachment(Penalised):
             if skipped.item():
                 return
             skipped = None
-        present, rule, work, found = self._present(), rule_of(type(optimizer)), [], 0
-        for number, group in enumerate(optimizer.param_groups):
-            if number == len(self._members):
-                self._members.append(_Members())
-            members = self._members[number]
-            members.find(group["params"], self._penalties)
-            found += len(members.mine)
-            mine = [p for p in members.mine if p.grad is not None]
-            if not mine:
-                continue
-            if group.get("momentum"):
-                self._gains.update({p: next_gain(group, self._gains.get(p)) for p in mine})
-            states = [optimizer.state.get(p, {}) for p in mine]
-            gains = [*map(self._gains.get, mine)] if self._gains else [None] * len(mine)
-            metrics = effective_steps(rule, group, mine, states, gains, members.steps)
-            if skipped is not None:
-                metrics = [metric.unless(skipped) for metric in metrics]
-            penalties = [present(self._penalties[p][1]) for p in mine]
-            work += zip(mine, penalties, metrics, strict=True)
-        if found < len(self._penalties):
-            self._refuse_replaced(optimizer)
-        proximal_steps_(work, self._thresholds)
+        rule, x, penalties, numbers, moments = rule_of(type(optimizer)), [], [], [], []
+        for group, members in zip(optimizer.param_groups, self._find_members(optimizer), strict=True):
+            mine, own = members.with_gradient()
+            if mine:
+                if group.get("momentum"):
+                    self._gains.update({p: next_gain(group, self._gains.get(p)) for p in mine})
+                gains = [*map(self._gains.get, mine)] if self._gains else [None] * len(mine)
+                states = [optimizer.state.get(p, {}) for p in mine]
+                metrics = effective_steps(rule, group, mine, states, gains, members.steps)
+                x, penalties = x + mine, penalties + own
+                numbers, moments = numbers + metrics.numbers, moments + metrics.moments
+        if skipped is not None:
+            numbers = [each.unless(skipped) for each in numbers]
+        self._shrink(x, [*map(self._present(), penalties)], Metrics(numbers, moments))
         self.steps += 1
+
+    def _find_members(self, optimizer: torch.optim.Optimizer) -> list[_Members]:
+        groups = optimizer.param_groups
+        self._members += [_Members() for _ in groups[len(self._members) :]]
+        for group, members in zip(groups, self._members, strict=True):
+            members.find(group["params"], self._penalties)
+        if sum(len(members.mine) for members in self._members) < len(self._penalties):
+            self._refuse_replaced(optimizer)
+        return self._members
+
+    def _shrink(self, x: list[torch.Tensor], penalties: list[Penalty], metrics: Metrics) -> None:
+        """The proximal steps."""
+        known = {key: strengths(one) for key, one in {id(one): one for one in penalties}.items()}
+        l1_l2 = [pair for one in penalties if (pair := known[id(one)]) is not None]
+        if len(l1_l2) < len(x) or not self._thresholds(x, l1_l2, *metrics):
+            proximal_steps_([*zip(x, penalties, metrics.each(), strict=True)])
 
     def _refuse_replaced(self, optimizer: torch.optim.Optimizer) -> None:
         """A parameter that was put in another's place would go unpenalised, unseen."""

@@ -159,19 +159,18 @@ class Table(NamedTuple):
     packed: bytes
 
 
-def _addresses(column: Column) -> list[int]:
-    return [0] * len(column) if column[0] is None else [*map(Tensor.data_ptr, column)]
-
-
-def _packed(addresses: Sequence[list[int]], sizes: list[int]) -> Table:
-    ends = [*itertools.accumulate(sizes)]
-    flat = [*itertools.chain(*addresses, ends)]
-    return Table(ends[-1], len(addresses), len(ends), struct.pack(f"{len(flat)}q", *flat))
-
-
 def table_of(columns: Sequence[Column]) -> Table:
     """The table of columns that fit."""
-    return _packed([*map(_addresses, columns)], [*map(Tensor.numel, columns[0])])
+    ends = [*itertools.accumulate(map(Tensor.numel, columns[0]))]
+    addresses: list[int] = []
+    for column in columns:
+        addresses += [0] * len(column) if column[0] is None else map(Tensor.data_ptr, column)
+    packed = struct.pack(f"{len(addresses) + len(ends)}q", *addresses, *ends)
+    return Table(ends[-1], len(columns), len(ends), packed)
+
+
+def _traits(tensors: list[Tensor]) -> tuple[list[int], list[int]]:
+    return [*map(Tensor.data_ptr, tensors)], [*map(Tensor.numel, tensors)]
 
 
 class Columns:
@@ -183,40 +182,39 @@ class Columns:
 
     def __init__(self) -> None:
         self._columns: Sequence[Column] = ()
-        self._addresses: list[list[int]] = []
-        self._sizes: list[int] = []
-        self._table = Table(0, 0, 0, b"")
+        self._all: Column = []  # of all columns, one after the other
+        self._tensors: list[Tensor] = []  # those of them that are no None
+        self._traits: tuple[list[int], list[int]] = ([], [])
+        self._table: Table | None = None
 
     def __call__(self, *columns: Column) -> Table | None:
         """The table of tensors of one type in their natural order; None: there are others, look at each."""
-        x = columns[0]
-        if not x or type(x[0]) not in _PLAIN or x[0].dtype not in TYPES:
-            return None
-        kinds, sizes = [x[0].dtype] * len(x), [*map(Tensor.numel, x)]
-        known, addresses = len(columns) == len(self._columns), []
-        for k, column in enumerate(columns):
-            found = self._known(k, column, sizes) if known else None
-            if found is None:
-                if not (_empty(column) or _fit(column, kinds, sizes)) or any(map(Tensor.is_inference, x)):
-                    return None
-                found = _addresses(column)
-            addresses.append(found)
-        if addresses != self._addresses or sizes != self._sizes:
-            self._table = _packed(addresses, sizes)
-        self._columns, self._addresses, self._sizes = columns, addresses, sizes
+        given = [*itertools.chain(*columns)]
+        if len(given) != len(self._all) or len(columns) != len(self._columns) or not self._same(given):
+            self._all = given
+            self._look(columns)
         return self._table
 
-    def _known(self, k: int, column: Column, sizes: list[int]) -> list[int] | None:
-        """The addresses of what was column k last time too; None if it was not."""
-        if len(column) != len(self._columns[k]) or not all(map(is_, column, self._columns[k])):
-            return None
-        addresses = _addresses(column)
-        if addresses != self._addresses[k]:
-            return None
-        natural = column[0] is None or (
-            all(map(Tensor.is_contiguous, column)) and [*map(Tensor.numel, column)] == sizes
+    def _same(self, given: Column) -> bool:
+        return (
+            self._table is not None
+            and all(map(is_, given, self._all))
+            and _traits(self._tensors) == self._traits
+            and all(map(Tensor.is_contiguous, self._tensors))
         )
-        return addresses if natural else None
+
+    def _look(self, columns: Sequence[Column]) -> None:
+        x = columns[0]
+        self._columns, self._table = columns, None
+        if not x or type(x[0]) not in _PLAIN or x[0].dtype not in TYPES:
+            return
+        kinds, sizes = [x[0].dtype] * len(x), [*map(Tensor.numel, x)]
+        if any(map(Tensor.is_inference, x)):
+            return
+        if all(_empty(column) or _fit(column, kinds, sizes) for column in columns):
+            self._tensors = [each for each in self._all if each is not None]
+            self._traits = _traits(self._tensors)
+            self._table = table_of(columns)
 
 
 def numbers_of(scalars: Column, known: Columns, plus: int = 0) -> list[float] | None:

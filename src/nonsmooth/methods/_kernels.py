@@ -130,14 +130,30 @@ class Thresholds:
     def __init__(self) -> None:
         self._known = Columns()
 
-    def __call__(self, work: Sequence[Shrinkage]) -> list[Shrinkage]:
-        """As ``soft_thresholds_``."""
-        x, moments = [each[0] for each in work], [each[3][1] for each in work]
-        table = self._known(x, moments) if work else None
-        if table is not None and all(_at_hand(each[3]) for each in work):
-            launch("threshold", [x, moments], [_numbers(*each[1:]) for each in work], table)
-            return []
-        return soft_thresholds_(work)
+    def __call__(
+        self, x: Column, strengths: Sequence[tuple[float, float]], numbers: list[Metric], moments: Column
+    ) -> bool:
+        """As ``soft_threshold_`` of each.
+
+        Args:
+            x: parameters.
+            strengths: l1 and l2 of each.
+            numbers, moments: of their metrics, see ``Metrics``.
+
+        Returns:
+            False, with nothing done, if some of them are not for the loops or must be looked at one by one.
+        """
+        table = self._known(x, moments)
+        if table is None:
+            return False
+        keys = [*zip(strengths, map(id, numbers), strict=True)]
+        rows: dict[tuple[tuple[float, float], int], tuple[float, ...]] = {}
+        for (l1_l2, number), metric in dict(zip(keys, numbers, strict=True)).items():
+            if not _at_hand(metric):
+                return False
+            rows[l1_l2, number] = _numbers(*l1_l2, metric)
+        launch("threshold", [x, moments], [*map(rows.__getitem__, keys)], table)
+        return True
 
 
 def _at_hand(metric: Metric) -> bool:

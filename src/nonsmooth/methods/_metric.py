@@ -34,6 +34,7 @@ from nonsmooth.methods._columns import Columns, numbers_of
 
 __all__ = [
     "Metric",
+    "Metrics",
     "check_metric",
     "effective_step",
     "effective_steps",
@@ -218,6 +219,20 @@ def _with_gain(state: State, gain: float | None) -> State:
     return state if gain is None else ChainMap({_GAIN: gain}, state)  # pyright: ignore[reportArgumentType]
 
 
+class Metrics(NamedTuple):
+    """Those of several parameters: ``numbers[k]._replace(moment=moments[k])`` is the k-th.
+
+    Parameters that share their numbers share one object of ``numbers``; its own moment means nothing.
+    """
+
+    numbers: list[Metric]
+    moments: list[torch.Tensor | None]
+
+    def each(self) -> list[Metric]:
+        """One metric for each parameter."""
+        return [one._replace(moment=moment) for one, moment in zip(self.numbers, self.moments, strict=True)]
+
+
 def effective_steps(
     rule: Rule,
     group: Mapping[str, Any],
@@ -225,7 +240,7 @@ def effective_steps(
     states: Sequence[State],
     gains: Sequence[float | None],
     known: Columns,
-) -> list[Metric]:
+) -> Metrics:
     """``effective_step`` of many parameters of a group, at a lower price where they share their numbers.
 
     Args:
@@ -235,19 +250,18 @@ def effective_steps(
         known: knows the counts of steps again.
     """
     if rule is _sgd:
-        shared = {
-            gain: _sgd(group, {} if gain is None else {_GAIN: gain}, parameters[0]) for gain in {*gains}
-        }
-        return [shared[gain] for gain in gains]
-    if rule is _adam:
+        bare = {gain: rule(group, _with_gain({}, gain), parameters[0]) for gain in {*gains}}
+        return Metrics([bare[gain] for gain in gains], [None] * len(gains))
+    counts = None
+    if rule is _adam and len(states) > 3:  # a few are read at once no faster
         counts = numbers_of([state["step"] for state in states], known)
-        if counts is not None:
-            lr, beta2, eps = _number(group["lr"]), group["betas"][1], group["eps"]
-            scales = {count: _correction(beta2, count) ** -0.5 for count in {*counts}}
-            moment = "max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"
-            return [Metric(lr, s[moment], scales[t], eps) for s, t in zip(states, counts, strict=True)]
+    if counts is not None:
+        shared = {count: _adam(group, {**states[0], "step": count}, parameters[0]) for count in {*counts}}
+        moment = _adam_moment(group)
+        return Metrics([shared[count] for count in counts], [state[moment] for state in states])
     each = zip(parameters, states, gains, strict=True)
-    return [rule(group, _with_gain(state, gain), p) for p, state, gain in each]
+    metrics = [rule(group, _with_gain(state, gain), p) for p, state, gain in each]
+    return Metrics(metrics, [metric.moment for metric in metrics])
 
 
 def _number(value: Any) -> Number:
@@ -271,11 +285,14 @@ def _sgd(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Te
     return Metric(lr * (1 + group["momentum"] * gain) if group["nesterov"] else lr * gain)
 
 
+def _adam_moment(group: Mapping[str, Any]) -> str:
+    return "max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"
+
+
 @register_metric(torch.optim.Adam)
 def _adam(group: Mapping[str, Any], state: Mapping[str, Any], parameter: torch.Tensor) -> Metric:
-    moment = state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
     scale = _correction(group["betas"][1], state["step"]) ** -0.5
-    return Metric(_number(group["lr"]), moment, scale, group["eps"])
+    return Metric(_number(group["lr"]), state[_adam_moment(group)], scale, group["eps"])
 
 
 @register_metric(torch.optim.NAdam)

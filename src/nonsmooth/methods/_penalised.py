@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._kernels import Shrinkage, Thresholds, soft_thresholds_
+from nonsmooth.methods._kernels import Shrinkage, soft_thresholds_
 from nonsmooth.methods._metric import Metric, local, whole
 from nonsmooth.penalties import ElasticNet
 from nonsmooth.penalties._penalty import Penalty, is_number
@@ -96,31 +96,17 @@ def strengths(penalty: Penalty | None) -> tuple[float, float] | None:
     return None
 
 
-def proximal_steps_(
-    work: Sequence[tuple[torch.Tensor, Penalty, Metric]], thresholds: Thresholds | None = None
-) -> None:
-    """Each parameter's proximal step, in place: those that the compiled loop knows together, in one pass.
-
-    Args:
-        work: parameters, penalties, metrics.
-        thresholds: what remembers the last step's parameters, where there are steps to come.
-    """
+def proximal_steps_(work: Sequence[tuple[torch.Tensor, Penalty, Metric]]) -> None:
+    """Each parameter's proximal step, in place: those that the compiled loop knows together, in one pass."""
     together, others = [], []
-    numbers: dict[int, tuple[float, float] | None] = {}  # of each penalty, by its id
     for p, penalty, metric in work:
-        # Of a sharded parameter each rank does its own entries.
-        if type(p) is not torch.nn.Parameter and hasattr(p, "to_local") and penalty.separable:
+        if hasattr(p, "to_local") and penalty.separable:  # then each rank does its own entries
             p, metric = local(p), metric.local()
-        key = id(penalty)
-        if key not in numbers:
-            numbers[key] = strengths(penalty)
-        known = numbers[key]
+        known = strengths(penalty)
         if known is None:
             others.append((p, penalty, metric))
         else:
             together.append(Shrinkage(p, *known, metric))
-    others += [
-        (p, ElasticNet(l1, l2), metric) for p, l1, l2, metric in (thresholds or soft_thresholds_)(together)
-    ]
+    others += [(p, ElasticNet(l1, l2), metric) for p, l1, l2, metric in soft_thresholds_(together)]
     for p, penalty, metric in others:
         penalty.prox(p, metric.step(), out=p)
