@@ -1,6 +1,6 @@
 """Sharpness to a stated residual: products and CPU time against peers, with a float64 reference.
 
-python benchmarks/sharpness.py [FOLDER] [--images N]    (500; some 10 minutes on one core)
+python benchmarks/sharpness.py [FOLDER] [--images N] [--net WORD]    (500; some 10 minutes on one core)
 
 Peers: pip install curvlinops-for-pytorch hessian-eigenthings pyhessian
 or, beside another torch:  pip install --target FOLDER --no-deps curvlinops-for-pytorch backpack-for-pytorch
@@ -349,6 +349,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", nargs="?", help="where the peers are installed")
     parser.add_argument("--images", type=int, default=500, help="of the 1437 digits, the full batch")
+    parser.add_argument("--net", default="", help="only the nets whose name has this in it")
     arguments = parser.parse_args()
     sys.path += [arguments.folder] if arguments.folder else []
     warnings.simplefilter("ignore")
@@ -363,7 +364,7 @@ def main() -> int:
             print(f"{package} is MISSING ({error}); its rows are left out")
     print(f"torch {torch.__version__}, one thread, {arguments.images} images, float64 reference at 1e-9")
     missed = 0
-    for name, (_, smooth) in NETS.items():
+    for name, smooth in ((name, smooth) for name, (_, smooth) in NETS.items() if arguments.net in name):
         for state in states(name, arguments.images):
             for tolerance, dtype in SETTINGS:
                 missed += not compare(state, tolerance, dtype, present)[0]
