@@ -230,7 +230,11 @@ class KinkCounter:
         # Batch norm writes into its buffers in training mode: it is lent copies. Put back by writing, the
         # buffers would count as changed, and a graph that is still to be derived would refuse them.
         buffers = [
-            (m._buffers, n, b) for m in self._watch.modules for n, b in m._buffers.items() if b is not None
+            (holder, name, buffer)
+            for module in self._watch.modules
+            if (holder := module._buffers)
+            for name, buffer in holder.items()
+            if buffer is not None
         ]
         states = [each.get_state() for each in self._generators]
         try:

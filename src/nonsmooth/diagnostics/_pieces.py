@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.compiler import set_stance
@@ -61,7 +62,7 @@ class _Pieces(TorchDispatchMode):
         kwargs, place = kwargs or {}, self._where()
         if isinstance(rule, Cut):  # before the operation, which may be in place
             for k, margin in enumerate(rule.margins(*args, **kwargs)):
-                self.found.append((func, k, margin > 0, place))
+                self.found.append((func, k, margin.relu().bool(), place))  # > 0, in a third of its time
             return func(*args, **kwargs)
         output = func(*args, **kwargs)
         if isinstance(rule, int):
@@ -72,6 +73,10 @@ class _Pieces(TorchDispatchMode):
             taken = (rule.candidates(*args, **kwargs) * rule.sign).argmax(-1)
         self.found.append((func, 0, taken, place))
         return output
+
+
+def _nowhere() -> None:
+    """A later look needs no names."""
 
 
 @cache
@@ -151,6 +156,7 @@ class Watch:
         self._switches: dict[nn.Module, Callable[..., Any]] = {}
         self.modules = list(model.modules())
         self._modes: list[bool] = []
+        self._pieces = _Pieces(_nowhere)  # one for all later looks: making it costs more than a ReLU
         self._on: _Pieces | None = None
         self._looks = 0
         self._compiled = False
@@ -203,7 +209,7 @@ class Watch:
 
     def _some(self) -> list[_Found]:
         """The operations that the owners call themselves."""
-        pieces = self._pieces = _Pieces(lambda: None)
+        found = self._pieces.found = []
         kept = {module: vars(module).get("forward") for module in self._switches}
         try:
             for module, switch in self._switches.items():
@@ -215,18 +221,20 @@ class Watch:
                     del vars(module)["forward"]
                 else:
                     vars(module)["forward"] = forward
-        return pieces.found
+        return found
 
     def _switch(self, module: nn.Module, on: bool) -> Callable[..., Any]:
         """The module's forward, with looking switched on or off while it runs itself."""
         forward = module.forward
-        if type(module) is nn.ReLU and on:  # the most frequent by far: a mode costs more than it does
-            func = _RELU_ if module.inplace else _RELU
+        if type(module) is nn.ReLU and on and "forward" not in vars(module):
+            # the most frequent by far: a mode costs more than it does
+            func, relu = (_RELU_, torch.relu_) if module.inplace else (_RELU, torch.relu)
 
             def direct(input: torch.Tensor) -> torch.Tensor:
+                output = relu(input)
                 if self._on is None and is_real(input):  # else it is seen, or has no kinks
-                    self._pieces.found.append((func, 0, input > 0, None))
-                return forward(input)
+                    self._pieces.found.append((func, 0, output.bool(), None))
+                return output
 
             return direct
 
@@ -276,9 +284,12 @@ def crossings(before: Pattern, after: Pattern) -> tuple[dict[Site, int], int]:
     for site, piece in after.items():
         old = before.get(site)
         if old is not None and old.shape == piece.shape:
-            changed[site] = (old != piece).count_nonzero()
+            differs = old != piece
+            changed[site] = differs if differs.is_cpu else differs.count_nonzero()
     # all are asked before the first is read: nothing waits for a device in between
-    counts = {site: int(count) for site, count in changed.items()}
+    counts = {
+        site: int(np.count_nonzero(each.numpy()) if each.is_cpu else each) for site, each in changed.items()
+    }
     return counts, len(before) + len(after) - 2 * len(counts)
 
 
