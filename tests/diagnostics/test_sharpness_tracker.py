@@ -1,5 +1,8 @@
 """The tracker follows the sharpness during training."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -62,3 +65,41 @@ def test_the_tracker_every_so_many_steps_and_its_drawing() -> None:
     assert labels == ["sharpness", "edge of Adam", f"not converged ({tracker.converged.count(False)})"]
     assert drawing.figure.axes[0].get_xlabel() == "step"
     assert "have not converged" in drawing.caption
+
+
+def test_a_run_that_diverges_is_a_row_and_no_error() -> None:
+    net, (x, y) = network(), data()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    tracker = SharpnessTracker(net, MSE, [(x, y)], optimizer, k=2)
+    tracker.record()
+    kept = net[0].weight.detach().clone()
+    torch.nn.init.constant_(net[0].weight, math.nan)
+    row = tracker.record()
+    assert row is not None
+    assert (row.finite, row.converged, row.products, row.edge) == (False, False, 0, 40.0)
+    assert np.isnan(row.eigenvalues).tolist() == np.isnan(row.residuals).tolist() == [True, True]
+    assert row.why.startswith("0.weight holds NaN or infinity")
+    assert str(row).startswith("NO SHARPNESS: 0.weight holds NaN")
+    (seen,) = row.observations()
+    assert (seen.level, seen.remedy) == ("unknown", "Load weights from before the run diverged.")
+    assert "NaN" not in json.dumps(row.as_dict()["eigenvalues"], allow_nan=False)
+    assert "1 of these are not finite" in tracker.draw().caption
+    net[0].weight.data.copy_(kept)
+    again = tracker.record()
+    assert again is not None
+    assert (again.finite, again.converged, again.warm) == (True, True, False)
+    assert again.value == pytest.approx(tracker.values[0], rel=1e-3)
+    assert tracker.steps == [1, 2, 3]
+
+
+def test_a_loss_or_a_product_that_is_not_finite_is_a_row_too() -> None:
+    net, (x, y) = network(), data()
+    rooted = SharpnessTracker(
+        net, lambda out, y: (out - out.detach()).abs().sqrt().sum(), [(x, y)], None
+    ).record()
+    assert rooted is not None
+    assert "not finite" in rooted.why
+    large = SharpnessTracker(net, lambda out, y: out.mean() * math.inf, [(x, y)], None).record()
+    assert large is not None
+    assert "the loss is" in large.why
+    assert (large.edge, large.ratio, large.samples) == (None, None, len(x))

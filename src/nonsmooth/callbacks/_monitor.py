@@ -195,6 +195,8 @@ class Monitor:
         found = self._measured(self.sharpness.record)
         if found is None:
             return dict.fromkeys(names, float("nan"))
+        if not found.finite:
+            self._warn(found.why)
         return dict(
             zip(names, (found.value, float(found.residuals[0]), found.edge, found.ratio), strict=True)
         )
@@ -204,10 +206,14 @@ class Monitor:
         try:
             return measure()
         except InputError as error:
-            if str(error) not in self._said:
-                self._said.add(str(error))
-                warnings.warn(f"not measured at step {self.step}: {error}", stacklevel=4)
+            self._warn(str(error))
             return None
+
+    def _warn(self, why: str) -> None:
+        """Once for each reason."""
+        if why not in self._said:
+            self._said.add(why)
+            warnings.warn(f"not measured at step {self.step}: {why}", stacklevel=5)
 
 
 def _check_model(model: Any) -> None:

@@ -27,6 +27,7 @@ from nonsmooth.diagnostics._mean_gradient import (
     length_of,
     loss_of,
 )
+from nonsmooth.diagnostics._not_finite import NotFiniteError
 from nonsmooth.errors import InputError
 
 __all__ = ["HessianProducts", "hessian_products", "mode_notes", "trainable"]
@@ -205,7 +206,7 @@ def hessian_products(
     names: dict[torch.Tensor, str] = {p: name for name, p in model.named_parameters()}
     for k, p in enumerate(parameters):
         if not torch.isfinite(p.detach()).all():
-            raise InputError(
+            raise NotFiniteError(
                 f"{names.get(p, f'parameter {k}')} holds NaN or infinity, so there is no Hessian; the "
                 "run has diverged: load weights from before it did"
             )
@@ -218,7 +219,7 @@ def hessian_products(
             raise InputError("there are no batches; give at least one (an iterator can be used once only)")
         made = HessianProducts(model, loss_fn, held, parameters, seed)
         if not torch.isfinite(torch.tensor(made.loss)):
-            raise InputError(f"the loss is {made.loss}; there is no curvature where it is not finite")
+            raise NotFiniteError(f"the loss is {made.loss}; there is no curvature where it is not finite")
         yield made
 
 

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from nonsmooth.diagnostics._not_finite import NotFiniteError
 from nonsmooth.errors import InputError
 
 __all__ = ["Ritz", "largest_eigenpairs"]
@@ -88,7 +89,7 @@ def largest_eigenpairs(
         spent: products that were made before, to find ``start``; they count.
 
     Raises:
-        InputError: a product that is not finite.
+        NotFiniteError: a product that is not finite.
 
     >>> h = torch.diag(torch.tensor([3.0, -5.0, 1.0], dtype=torch.float64))
     >>> found = largest_eigenpairs(lambda v: h @ v, 3, 1, tolerance=1e-12, max_products=10)
@@ -201,7 +202,7 @@ class _Basis:
         along = self._q[: m + 1] @ self._w[m]
         column = along.double().cpu().numpy()
         if not np.isfinite(column).all():
-            raise InputError(
+            raise NotFiniteError(
                 "a Hessian-vector product is not finite: the loss has no finite second derivative at these "
                 "weights in this precision (a root or a logarithm at 0, an overflow); try float64 or other "
                 "weights"

@@ -26,7 +26,8 @@ class Sharpness:
         eigenvalues: (k,) float64, the largest first (algebraically: negative curvature comes last).
         residuals: (k,) ||Hv - lv|| / |l| of each pair, formed from H's own products. An eigenvalue of H lies
             within ``residuals[i] * abs(eigenvalues[i])`` of ``eigenvalues[i]``; that none is larger is
-            certain only with probability 1 over the random start.
+            certain only with probability 1 over the random start. NaN, like the eigenvalues and the loss, in
+            a tracker's row where there was no Hessian (``finite`` is False).
         converged: whether every residual is at most ``tolerance``.
         why: in words why not; "" if converged.
         products: Hessian-vector products used, in any precision; the gradient is not counted.
@@ -62,6 +63,11 @@ class Sharpness:
     notes: tuple[str, ...] = ()
 
     @property
+    def finite(self) -> bool:
+        """Whether there was a Hessian: False where weights, loss or products were not finite."""
+        return bool(np.isfinite(self.eigenvalues).all())
+
+    @property
     def value(self) -> float:
         """The largest eigenvalue; read it with ``converged``."""
         return float(self.eigenvalues[0])
@@ -72,19 +78,34 @@ class Sharpness:
         return None if self.edge is None else self.value / self.edge
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the vectors as JSON values."""
+        """Everything but the vectors as JSON values; None for what is NaN."""
         row = {name: value for name, value in vars(self).items() if name != "vectors"}
-        return row | {
+        row |= {
             "eigenvalues": self.eigenvalues.tolist(),
             "residuals": self.residuals.tolist(),
             "notes": list(self.notes),
             "ratio": self.ratio,
         }
+        if not self.finite:  # JSON has no NaN
+            none = [None] * len(self.eigenvalues)
+            row |= {"eigenvalues": none, "residuals": none, "ratio": None, "loss": None}
+        return row
 
     def observations(self) -> list[Observation]:
         """One observation: where the sharpness stands against the edge; "unknown" if it has not converged."""
-        evidence = self._first_lines()
         numbers = self.as_dict()
+        if not self.finite:
+            return [
+                Observation(
+                    "sharpness-unconverged",
+                    "unknown",
+                    "There is no sharpness.",
+                    self.why,
+                    remedy="Load weights from before the run diverged.",
+                    numbers=numbers,
+                )
+            ]
+        evidence = self._first_lines()
         if not self.converged:
             return [
                 Observation(
@@ -124,6 +145,8 @@ class Sharpness:
         return f"sharpness {values}{edge}; {self.dtype}, {self.samples:,} samples, {self.size:,} parameters"
 
     def __str__(self) -> str:
+        if not self.finite:
+            return f"NO SHARPNESS: {self.why}."
         what = f"in the metric of {self.metric}" if self.metric else "of the Hessian"
         many = "s" if len(self.eigenvalues) > 1 else ""
         lines = [f"Largest eigenvalue{many} {what}, {self.size:,} parameters, {self.samples:,} samples:"]

@@ -11,8 +11,13 @@ import torch
 from torch import nn
 
 from nonsmooth.diagnostics._checks import whole
+from nonsmooth.diagnostics._hessian_products import trainable
+from nonsmooth.diagnostics._mean_gradient import length_of
+from nonsmooth.diagnostics._not_finite import NotFiniteError
 from nonsmooth.diagnostics._sharpness import sharpness
 from nonsmooth.diagnostics._sharpness_result import Sharpness
+from nonsmooth.diagnostics._stability_metric import stability_metric
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.findings import COLOURS, Drawing, canvas, style
 
 __all__ = ["SharpnessTracker"]
@@ -27,6 +32,9 @@ class SharpnessTracker:
     last two, or that of the one before (at the edge of stability they alternate), whichever would have been
     nearest last time. Every 25th starts at random, so that an eigenvalue that has overtaken along another
     direction is found.
+
+    Where weights, loss or products are not finite nothing is raised: the row's values are NaN, ``why`` says
+    what is not finite, and the next finite measurement starts at random.
 
     Args:
         model, loss_fn: as for ``nonsmooth.diagnostics.sharpness``.
@@ -94,18 +102,46 @@ class SharpnessTracker:
         start, place = None, len(self.results)
         if self._recent and place % _FRESH:
             start = dataclasses.replace(self.results[-1], vectors=_expected(self._recent))
-        found = sharpness(
-            *self._arguments, optimizer=self._optimizer, start=start, seed=place, **self._options
-        )
+        try:
+            found = sharpness(
+                *self._arguments, optimizer=self._optimizer, start=start, seed=place, **self._options
+            )
+        except NotFiniteError as error:
+            found = self._not_finite(str(error))
         vectors = found.vectors
-        if self._recent:  # an eigenvector's sign is arbitrary
+        if self._recent and found.finite:  # an eigenvector's sign is arbitrary
             vectors = vectors * torch.where((vectors * self._recent[0]).sum(1, keepdim=True) < 0, -1, 1)
-        self._recent = [vectors, *self._recent[:2]]
+        self._recent = [vectors, *self._recent[:2]] if found.finite else []
         if self.results:
             self.results[-1] = dataclasses.replace(self.results[-1], vectors=torch.empty(0, found.size))
         self.results.append(found)
         self.steps.append(self._calls)
         return found
+
+    def _not_finite(self, why: str) -> Sharpness:
+        """The row of a measurement that cannot be made; the optimiser's edge is there all the same."""
+        name, edge, parameters = "", None, trainable(unwrapped(self._arguments[0]))
+        if self._optimizer is not None:
+            metric, parameters = stability_metric(self._optimizer, torch.float64)
+            name, edge = metric.name, metric.edge
+        size, k = sum(p.numel() for p in parameters), self._options["k"]
+        dtype = max((p.dtype for p in parameters), key=lambda each: each.itemsize)
+        return Sharpness(
+            eigenvalues=np.full(k, np.nan),
+            residuals=np.full(k, np.nan),
+            converged=False,
+            why=why,
+            products=0,
+            tolerance=self._options["tolerance"],
+            vectors=torch.empty(0, size),
+            dtype=str(dtype).removeprefix("torch."),
+            size=size,
+            samples=sum(length_of(batch) for batch in self._arguments[2]),
+            batches=len(self._arguments[2]),
+            loss=float("nan"),
+            metric=name,
+            edge=edge,
+        )
 
     def draw(self) -> Drawing:
         """Sharpness and edge over the steps, an open circle where a value has not converged."""
@@ -121,9 +157,11 @@ class SharpnessTracker:
                 axes.plot(steps[~fine], values[~fine], "o", mfc="none", color=COLOURS[6], label=missed)
             axes.set(xlabel="step", ylabel="largest eigenvalue")
             axes.legend()
+        gone = int(np.isnan(values).sum())
         caption = (
             f"The Hessian's largest eigenvalue in {metric}'s metric and the value at which its step stops "
             f"being stable, at {len(steps)} steps; {int((~fine).sum())} values have not converged."
+            + (f" {gone} of these are not finite: the run has diverged." if gone else "")
         )
         return Drawing("sharpness", caption, figure)
 
