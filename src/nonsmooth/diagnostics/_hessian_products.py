@@ -70,13 +70,13 @@ class HessianProducts:
         self.loss, self._kept, self._entered = 0.0, None, False
         self.gradient = torch.zeros(self.size, dtype=self.dtype, device=self.device)
         for k, share in enumerate(self._shares):
-            loss, slopes = self._slopes(k)
+            loss, slope = self._slope(k)
             self.loss += share * float(loss.detach())
-            self.gradient.add_(self._flat([each.detach() for each in slopes]), alpha=share)
+            self.gradient.add_(slope.detach(), alpha=share)
             if k == 0:
-                _refuse_once_only(slopes)
+                _refuse_once_only(slope)
             if len(self._shares) == 1:
-                self._kept = slopes
+                self._kept = slope
         if not self._entered:
             raise InputError(
                 "the loss depends on none of these parameters; give the model and the optimizer of this loss"
@@ -87,7 +87,7 @@ class HessianProducts:
             return self._second(self._kept, vector, keep=True)
         total = torch.zeros(self.size, dtype=self.dtype, device=self.device)
         for k, share in enumerate(self._shares):
-            total.add_(self._second(self._slopes(k)[1], vector, keep=False), alpha=share)
+            total.add_(self._second(self._slope(k)[1], vector, keep=False), alpha=share)
         return total
 
     def split(self, vector: torch.Tensor) -> list[torch.Tensor]:
@@ -101,9 +101,15 @@ class HessianProducts:
     def _flat(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
         return torch.cat([each.reshape(-1).to(self.dtype) for each in tensors])
 
-    def _slopes(self, k: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Batch k's loss and gradient with its graph."""
-        torch.manual_seed(self._seed + k)
+    def _slope(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Batch k's loss and gradient, flat, with its graph.
+
+        One tensor: torch checks the shapes of each that it derives, at 0.1 ms a tensor.
+        """
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(self._seed + k)
+        else:  # it asks each kind of device, for a good part of a millisecond
+            torch.manual_seed(self._seed + k)
         with _in_words(f"the model or the loss fails on batch {k}"):
             loss = loss_of(self._model, self._loss_fn, self.held[k])
         found = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
@@ -112,22 +118,13 @@ class HessianProducts:
             torch.zeros_like(p) if each is None else each.to_dense()
             for each, p in zip(found, self._parameters, strict=True)
         ]
-        return loss, slopes
+        return loss, self._flat(slopes)
 
-    def _second(self, slopes: list[torch.Tensor], vector: torch.Tensor, *, keep: bool) -> torch.Tensor:
-        pairs = [
-            (slope, part)
-            for slope, part in zip(slopes, self.split(vector), strict=True)
-            if slope.requires_grad  # a gradient that is constant has no derivative
-        ]
-        if not pairs:
+    def _second(self, slope: torch.Tensor, vector: torch.Tensor, *, keep: bool) -> torch.Tensor:
+        if not slope.requires_grad:  # a gradient that is constant has no derivative
             return torch.zeros(self.size, dtype=self.dtype, device=self.device)
         found = torch.autograd.grad(
-            [slope for slope, _ in pairs],
-            self._parameters,
-            [part for _, part in pairs],
-            retain_graph=keep,
-            allow_unused=True,
+            slope, self._parameters, vector.to(self.dtype), retain_graph=keep, allow_unused=True
         )
         return self._flat(
             [
@@ -159,10 +156,10 @@ def _in_words(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {type(error).__name__}: {said}; it must run as in training") from error
 
 
-def _refuse_once_only(slopes: Sequence[torch.Tensor]) -> None:
+def _refuse_once_only(slope: torch.Tensor) -> None:
     """An operation marked once_differentiable ends the graph in an error node, which a gradient for given
     inputs passes by in silence: the product would be wrong."""
-    waiting = [slope.grad_fn for slope in slopes if slope.grad_fn is not None]
+    waiting = [] if slope.grad_fn is None else [slope.grad_fn]
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
