@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nonsmooth.diagnostics._cheap_second import CheapSecond
 from nonsmooth.diagnostics._mean_gradient import (
     _nothing_else_touched,
     _on_device,
@@ -110,7 +111,7 @@ class HessianProducts:
             torch.default_generator.manual_seed(self._seed + k)
         else:  # it asks each kind of device, for a good part of a millisecond
             torch.manual_seed(self._seed + k)
-        with _in_words(f"the model or the loss fails on batch {k}"):
+        with _in_words(f"the model or the loss fails on batch {k}"), CheapSecond():
             loss = loss_of(self._model, self._loss_fn, self.held[k])
         found = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
         self._entered |= any(each is not None for each in found)
