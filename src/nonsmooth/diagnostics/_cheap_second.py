@@ -39,11 +39,13 @@ class CheapSecond(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         form = _FORMS.get(func)
-        if form is not None and torch._C._functorch.peek_interpreter_stack() is None:
-            made = form(func, *args, **kwargs)
-            if made is not None:
-                return made
-        return func(*args, **kwargs)
+        made = None if form is None or _transforming() else form(func, *args, **kwargs)
+        return func(*args, **kwargs) if made is None else made
+
+
+def _transforming() -> bool:
+    """Whether torch.func is at work, for which these forms have no rules."""
+    return torch._C._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _relu(func: Any, input: torch.Tensor, inplace: bool = False) -> torch.Tensor | None:
@@ -110,8 +112,11 @@ def _convolved(
         return None
     if isinstance(padding, str) or torch.is_autocast_enabled(input.device.type):
         return None
-    each = [[v] * n if isinstance(v, int) else list(v) * (n // len(v)) for v in (stride, padding, dilation)]
-    return _Convolution.apply(input, weight, bias, _How(*each, groups))
+    stride, padding, dilation = (
+        [each] * n if isinstance(each, int) else list(each) * (n // len(each))
+        for each in (stride, padding, dilation)
+    )
+    return _Convolution.apply(input, weight, bias, _How(stride, padding, dilation, groups))
 
 
 class _Convolution(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """Products of the mean loss's Hessian with vectors, at fixed weights, and nothing else touched.
 
-    Hv  =  d/dw (g(w)'v)      the second backward pass, through the gradient's own graph (Pearlmutter 1994)
+    Hv  =  d/dw (g(w)'v)      the second backward pass, through the gradient's own graph (Pearlmutter 1994),
+                              with activations and convolutions in the form of ``_cheap_second``
 
 With one batch the graph of the gradient is built once and kept: each product runs the second backward pass
 only, less than half of what building the graph again costs. With several batches it is built again for each,
@@ -109,8 +110,8 @@ class HessianProducts:
         """
         if self.device.type == "cpu":
             torch.default_generator.manual_seed(self._seed + k)
-        else:  # it asks each kind of device, for a good part of a millisecond
-            torch.manual_seed(self._seed + k)
+        else:
+            torch.manual_seed(self._seed + k)  # of every kind of device, which takes a while
         with _in_words(f"the model or the loss fails on batch {k}"), CheapSecond():
             loss = loss_of(self._model, self._loss_fn, self.held[k])
         found = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
