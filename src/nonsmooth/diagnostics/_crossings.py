@@ -58,9 +58,10 @@ class KinkCounter:
     candidate pooling takes. A change since the last look is a crossing; a kink crossed there and back in
     between is not seen. Comparisons and roundings of numbers are watched like kinks.
 
-    With a probe of 1/16 of the batch this costs 3 to 9 % of steps of 20 ms and more, 12 % of one of 1.6 ms
-    (``benchmarks/kinks.py``). Parameters, gradients, buffers, modes and torch's random streams stay as they
-    are; dropout draws the same mask every time; batch norm in training mode uses the probe's statistics.
+    With a probe of 1/16 of the batch this costs 3 to 9 % of steps of 50 ms and more, a tenth of one of 20 ms,
+    15 % of one of 3 ms, most of it the pass itself (``benchmarks/kinks.py``). Parameters, gradients, buffers,
+    modes and torch's random streams stay as they are; dropout draws the same mask every time; batch norm in
+    training mode uses the probe's statistics.
 
     Args:
         model: runs in the mode that it is in.
