@@ -4,7 +4,8 @@ Lanczos builds an orthonormal basis Q of the Krylov space of a start q, span{q, 
 eigenpairs (theta, y) of QHQ': then v = y'Q is the Ritz vector (rows here). Beside Q the products W = QH are
 kept, so that the residual Hv - theta v = y'W - theta y'Q is the true one and costs no further product.
 
-    next vector           the last product, orthogonalised twice against Q; beta is its length
+    next vector           the last product, less its part along the last two rows of Q (there is no other, but
+                          for rounding), then orthogonalised against all of Q; beta is its length
     residual, foreseen    beta |last entry of y|; only when it meets the tolerance the true one is formed
     full basis            thick restart (Wu and Simon 2000): the best Ritz vectors and their products stay
     several starts        the basis is no Krylov space: the next vector is the true residual of the first pair
@@ -167,6 +168,7 @@ class _Basis:
         self.product, self.size, self.rows = product, size, rows
         self.used = self.filled = 0
         self.rest = torch.empty(0)  # the last product, less its part in the span
+        self._chain = True  # whether the rows are those of one Krylov space, so that QHQ' is tridiagonal
         self._generator = torch.Generator().manual_seed(seed)
         self._like = {"device": device, "dtype": dtype}
         self._q = torch.empty((min(rows, 16), size), **self._like)  # grows: most calls need few rows
@@ -197,9 +199,12 @@ class _Basis:
             self._q, self._w = (
                 torch.cat([each, each.new_empty((more - m, self.size))]) for each in (self._q, self._w)
             )
+        self._chain = m == 0 or (self._chain and vector is self.rest)
+        low = max(m - 1, 0) if self._chain else 0
         self._q[m] = self._orthonormal(vector)
         self._w[m] = self.product(self._q[m])
-        along = self._q[: m + 1] @ self._w[m]
+        near = self._q[low : m + 1]
+        along = near @ self._w[m]
         column = along.double().cpu().numpy()
         if not np.isfinite(column).all():
             raise NotFiniteError(
@@ -207,8 +212,8 @@ class _Basis:
                 "weights in this precision (a root or a logarithm at 0, an overflow); try float64 or other "
                 "weights"
             )
-        self.rest = torch.addmv(self._w[m], self._q[: m + 1].T, along, alpha=-1)
-        self._t[m, : m + 1] = self._t[: m + 1, m] = column
+        self.rest = torch.addmv(self._w[m], near.T, along, alpha=-1)
+        self._t[m, low : m + 1] = self._t[low : m + 1, m] = column
         self.filled, self.used = m + 1, self.used + 1
 
     def _orthonormal(self, vector: torch.Tensor) -> torch.Tensor:
@@ -217,15 +222,14 @@ class _Basis:
         for _ in range(5):
             length = float(vector.norm())
             if 0 < length < math.inf:
-                vector = vector / length
-                before = after = 1.0
+                before = after = length
                 for _ in range(4):
                     vector = torch.addmv(vector, self.q.T, self.q @ vector, alpha=-1)
                     after = float(vector.norm())
-                    if after > 0.7 * before or after < least:
+                    if after > 0.7 * before or after < least * length:
                         break
                     before = after
-                if after >= least:
+                if after >= least * length:
                     return vector / after
             vector = self.random()
         raise InputError(f"no direction is left in a space of {self.size}; ask for fewer eigenvalues")
@@ -243,7 +247,7 @@ class _Basis:
         self._q[:keep], self._w[:keep] = mix @ self.q, mix @ self.w
         self._t[:] = 0
         self._t[range(keep), range(keep)] = values[:keep]
-        self.filled = keep
+        self.filled, self._chain = keep, False
 
 
 class _Pairs(NamedTuple):
