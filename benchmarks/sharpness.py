@@ -6,6 +6,31 @@ Peers: pip install curvlinops-for-pytorch hessian-eigenthings pyhessian
 or, beside another torch:  pip install --target FOLDER --no-deps curvlinops-for-pytorch backpack-for-pytorch
     einops einconv unfoldNd linear-operator jaxtyping wadler-lindig mpmath hessian-eigenthings pyhessian
 A peer that is not installed is named as missing.
+
+Leaves with 1 where a row misses its target: at most 1.25 times the least products, 3 times less CPU time than
+the best peer that reaches the residual, at most 3 products a step warm on smooth nets.
+
+Seen on one core of an AMD EPYC (AVX2) that others kept busy, torch 2.13.0, curvlinops 3.0.1,
+hessian-eigenthings 1.0.0a5, PyHessian 0.1; products over the least, CPU time of the best peer over ours,
+products a step warm. The median of 3 turns: one and the same row gave 2.45 and 2.88.
+
+                                1e-3 in float32      1e-6 in float64      warm
+    fully connected, tanh
+        start                   1.00    3.10         1.04    4.68         2.76
+        edge                    1.00    3.56         1.05    3.68         2.08
+    fully connected, ReLU
+        start                   1.00    2.45 missed  1.04    4.10         4.48
+        edge                    1.00    3.37         1.05    3.72         6.56
+    CNN, ReLU
+        start                   1.00    3.20         1.04    5.81         6.02
+        edge                    1.00    3.26         1.05    5.02         7.34
+    transformer, GELU (it had not reached the edge after 1000 steps: ratio 0.918)
+        start                   1.00    1.95 missed  1.08    6.22         1.82
+        edge                    1.00    1.29 missed  1.11    3.16         1.72
+
+On the transformer the best peer at 1e-3 is PyHessian with the stop that an oracle has found for it, which
+counts none of the search; the next best took 2.62 and 3.00 times our time. A product of the fully connected
+ReLU net is for the most part the matrix products that any method needs.
 """
 
 from __future__ import annotations
