@@ -324,7 +324,7 @@ def with_zeros(model):
         (lambda w: 0.1 * w[:1].norm(1), None),
         (lambda w: 0.1 * w[:1].abs().sum(), None),
         (lambda w: (torch.tensor([0.1, 0.2, 0.3]) * w.abs()).sum(), None),
-        (lambda w: w.mean() * w.abs().sum(), ()),
+        (lambda w: w.mean() * w.abs().sum(), None),
         (lambda w: 0.1 * torch.linalg.norm(w, 1), ()),  # of a matrix: the largest column sum
         (lambda w: 0.0 * w.abs().sum(), ()),
     ],

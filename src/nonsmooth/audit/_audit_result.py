@@ -149,6 +149,7 @@ _IDS = frozenset(
         "not-finite-weights",
         "not-trained",
         "penalty-attached",
+        "penalty-not-recognised",
         "penalty-on-all",
         "penalty-unknown",
         "random-operations",

@@ -62,6 +62,7 @@ def result_of(call: Call, row: Operation | None, output: int, real: bool, place:
     varying = tuple(each for each in value.parents if each.varies)
     if row is not None and (row.kind == "constant" or (row.kind == "random" and call.name not in _READING)):
         varying = value.parents = ()
+    value.given = _given(value, row)
     value.varies = bool(varying)
     if output == 0:
         value.range = range_of(call)
@@ -87,8 +88,27 @@ def mix(value: Value, old: Value) -> None:
     value.parents = (*value.parents, old)
     value.numel = old.numel
     value.varies = value.varies or old.varies
+    value.given = value.given or old.given
     value.smoothness = least(value.smoothness, old.smoothness)
     value.range = min(value.range[0], old.range[0]), max(value.range[1], old.range[1])
+
+
+def _given(value: Value, row: Operation | None) -> bool:
+    """Whether numbers of the example are in it, or drawn ones.
+
+    A tensor of several numbers that a module of the model is called with, though it is not in the example, is
+    data as well: a loss may hold its data by itself. In the loss it may be a mask of weights.
+    """
+    if (row is not None and row.kind == "random") or any(each.given for each in value.parents):
+        return True
+    in_loss = value.module == "loss" or value.module.startswith(("loss.", "loss "))
+    return not in_loss and any(_is_data(each) for each in value.parents if not (each.varies or each.variable))
+
+
+def _is_data(constant: Value) -> bool:
+    """Not so buffers and frozen parameters: of these, which are no example's, no range is known."""
+    low, high = constant.range
+    return low < high and (constant.call is not None or constant.range != EVERYWHERE)
 
 
 def _answer(call: Call, row: Operation | None, output: int, real: bool) -> Answer:

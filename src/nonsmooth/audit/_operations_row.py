@@ -64,6 +64,7 @@ class Value:
         detail, singular: of the :class:`Answer`.
         call: the call that made it; None for a variable or a constant.
         output: which of the operation's outputs.
+        given: it depends on the example or on drawn numbers.
     """
 
     operation: str = ""
@@ -79,6 +80,7 @@ class Value:
     call: Call | None = None
     output: int = 0
     numel: int = 0
+    given: bool = False
 
 
 @dataclass(eq=False)

@@ -76,7 +76,8 @@ def what_l1_reaches(
         id = "l1-in-loss" if len(terms) == 1 else f"l1-in-loss-{k}"
         values = [weights[name].detach().double().flatten() for name in term.parameters if name in weights]
         if term.strength is None or not term.strength > 0 or not values:
-            found.append(_unknown(id, term, "its strength or its weights are not constants of the graph"))
+            why = getattr(term, "why", "") or "its strength is not positive, or its weights are not known"
+            found.append(_unknown(id, term, why))
             continue
         start = torch.cat(values).cpu().numpy()
         start = start[np.random.default_rng(0).permutation(len(start))[:_SAMPLE]]

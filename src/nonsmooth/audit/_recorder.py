@@ -123,6 +123,8 @@ class Recorder(TorchDispatchMode):
         space, _, full = schema.name.partition("::")
         if space == "prim":
             return func(*args, **kwargs)
+        if space == "aten" and full.startswith("_foreach_") and (each := _alone(full)) is not None:
+            return self._each(each, func, args, kwargs)
         named = self._named(schema, args, kwargs)
         name = base_name(full)
         if full == "_local_scalar_dense":
@@ -165,6 +167,20 @@ class Recorder(TorchDispatchMode):
         named.update(zip((each.name for each in schema.arguments), args, strict=False))
         named.update(kwargs)
         return named
+
+    def _each(self, one: Any, func: Any, args: Any, kwargs: Any) -> Any:
+        """An operation on lists of tensors, as the operation on each."""
+        schema = func._schema.arguments
+        positional = [each.name for each in schema[: len(args)]]
+        given = dict(zip(positional, args, strict=True)) | kwargs
+        lists = {each.name for each in schema if each.name in given and str(each.type).startswith("List")}
+        results = []
+        with self:
+            for k in range(max(len(given[key]) for key in lists)):
+                now = {key: value[k] if key in lists else value for key, value in given.items()}
+                first = [now.pop(key) for key in positional]
+                results.append(one(*first, **now))
+        return None if func._schema.name.endswith("_") else results
 
     def _run(self, func: Any, space: str, args: Any, kwargs: Any) -> Any:
         """The result; of a custom operator that does not say what it gives for fakes, by a trial on ones."""
@@ -275,6 +291,13 @@ class Reader(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         finally:
             recorder.per_sample = False
+
+
+def _alone(name: str) -> Any:
+    """The operation on one tensor of one on lists, None if there is none of that name."""
+    name = name.removeprefix("_foreach_")
+    other = {"norm": "linalg_vector_norm", "maximum": "clamp_min", "minimum": "clamp_max"}
+    return getattr(torch.ops.aten, other.get(name, name), None)
 
 
 def _drops(named: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nonsmooth.audit._l1_terms import L1Term, l1_terms
+from nonsmooth.audit._l1_terms import KinkedTerm, L1Term, kinked_terms, l1_terms
 from nonsmooth.audit._operations import operation
 from nonsmooth.audit._operations_row import CLASSES, Class, Value, least
 from nonsmooth.audit._smoothness_hinges import hinge_of
@@ -84,6 +84,7 @@ class Smoothness:
         batch_statistics: modules that normalise with the statistics of the batch.
         singular: where value or slope have no bound, by operation.
         l1_terms: L1 terms in the loss.
+        kinked_terms: terms with kinks on parameters alone of which it is not known whether they are such.
         not_finite: names of parameters and buffers that hold NaN or infinity.
         depends: whether the result depends on the variables at all.
         training: the mode of the model while traced.
@@ -104,6 +105,7 @@ class Smoothness:
     batch_statistics: tuple[str, ...]
     singular: tuple[Step, ...]
     l1_terms: tuple[L1Term, ...]
+    kinked_terms: tuple[KinkedTerm, ...]
     not_finite: tuple[str, ...]
     depends: bool
     training: bool
@@ -186,6 +188,7 @@ def smoothness_of(
         batch_statistics=tuple(dict.fromkeys(value.module for value in found.batch)),
         singular=tuple(dict.fromkeys(_singular(value) for value in ordered if value.singular)),
         l1_terms=l1_terms(found.results[0], names) if one and found.results else (),
+        kinked_terms=kinked_terms(found.results[0], names) if one and found.results else (),
         not_finite=_not_finite(model),
         depends=bool(found.stopped) or any(value.varies for value in found.results),
         training=model.training if training is None else training,

@@ -69,7 +69,14 @@ def observations_of(found: Smoothness) -> list[Observation]:
                 numbers={"tensors": list(found.not_finite)},
             )
         )
-    for each in (_singular(found), _random(found), _batch(found), _choices(found), _l1(found)):
+    for each in (
+        _singular(found),
+        _random(found),
+        _batch(found),
+        _choices(found),
+        _l1(found),
+        _kinked(found),
+    ):
         seen += each
     return seen
 
@@ -238,13 +245,15 @@ def _l1(found: Smoothness) -> list[Observation]:
     seen = []
     for k, term in enumerate(found.l1_terms):
         size = (
-            "a strength that is not constant" if term.strength is None else f"the strength {term.strength:g}"
+            f"a strength that is not known ({term.why})"
+            if term.strength is None
+            else f"the strength {term.strength:g}"
         )
         given = "strength" if term.strength is None else term.strength
         seen.append(
             Observation(
                 "l1-in-loss" if k == 0 else f"l1-in-loss-{k + 1}",
-                "note",
+                "unknown" if term.strength is None else "note",
                 f"The loss has an L1 term on {_count(len(term.parameters), 'parameter')}, with {size}.",
                 _few(term.parameters),
                 "Its kinks are where the weights are meant to go. A subgradient step passes over them: it "
@@ -256,6 +265,30 @@ def _l1(found: Smoothness) -> list[Observation]:
             )
         )
     return seen
+
+
+def _kinked(found: Smoothness) -> list[Observation]:
+    if not found.kinked_terms:
+        return []
+    shown = [f"{each.operation} of {_few(each.parameters)}" for each in found.kinked_terms]
+    return [
+        Observation(
+            "penalty-not-recognised",
+            "unknown",
+            f"The loss has {_count(len(shown), 'term')} with kinks, of parameters alone: not recognised.",
+            f"{_few(shown)}.",
+            "If it is a penalty that acts like L1 near 0, a subgradient step makes weights small, hardly "
+            "ever 0; of its strength and of what it reaches nothing can be said.",
+            "the traced loss",
+            "Write an L1 term as strength * w.abs().sum(), or attach it to the optimiser.",
+            "ns.attach(optimizer, ns.L1(strength), params=...)",
+            {
+                "terms": [
+                    {"operation": x.operation, "parameters": [*x.parameters]} for x in found.kinked_terms
+                ]
+            },
+        )
+    ]
 
 
 def _count(n: int, what: str) -> str:

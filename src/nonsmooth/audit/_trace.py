@@ -243,7 +243,9 @@ def _stand_ins(tree: Any, recorder: Recorder, name: str) -> Any:
             return _stand_ins(dict(x), recorder, name)
         if not isinstance(x, Tensor):
             return x
-        return recorder.stand_in(x, name if x.is_floating_point() or x.is_complex() else "", constant=False)
+        made = recorder.stand_in(x, name if x.is_floating_point() or x.is_complex() else "", constant=False)
+        recorder.value_of(made).given = True
+        return made
 
     return tree_map(one, tree)
 
@@ -325,7 +327,7 @@ def _summarise(module: nn.Module, args: Any, result: Any, recorder: Recorder) ->
             smoothness = least(kind, *(each.smoothness for each in parents if each.varies))
             value = Value(type(module).__name__, recorder.place, parents, varies=varies, numel=x.numel())
             value.own, value.smoothness = (kind, smoothness) if varies else ("analytic", "analytic")
-            value.detail = "as declared for the module"
+            value.detail, value.given = "as declared for the module", any(each.given for each in parents)
             recorder.put(x, value)
 
 
