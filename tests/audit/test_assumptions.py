@@ -1,6 +1,7 @@
 """Each assumption is answered as the mathematics says; a theorem never applies by mistake."""
 
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -202,6 +203,44 @@ def test_steps_against_the_measured_edge():
         assert f"{lr * 5 / 2:.3g} times" in row.evidence
 
 
+def test_steps_below_the_edge_without_a_margin_need_not_converge():
+    """Why the row asks for a margin: the steps 2/L - 1/(L k^2) on L w^2/2, whose sum is infinite."""
+    slope, margin, edge = 5.0, 1.0, 1.0
+    for k in range(2, 100_000):
+        margin *= 1 - 5.0 * 0.9 * 2 / 5
+        edge *= 1 - 5.0 * (2 / 5 - 1 / (5 * k**2))
+    assert abs(slope * margin) < 1e-9
+    assert abs(slope * edge) == pytest.approx(slope / 2, rel=1e-4)  # the product of 1 - 1/k^2 is 1/2
+
+
+def test_the_mean_of_subgradients_at_kinks():
+    """Of |w| and -|w| both 1 is a subgradient at 0, and the mean loss is 0; so the noise's row says."""
+    tame = _find(_rows(_net(), _sgd)[0], TAME, "noise has mean 0")
+    assert "-|w| and |w|" in tame.evidence
+    smooth = _find(_rows(_net(nn.Tanh()), _sgd)[0], TAME, "noise has mean 0")
+    assert "-|w| and |w|" not in smooth.evidence
+
+
+def test_numbers_are_those_that_were_checked():
+    """A number of a theorem in a source is one that was read there; all others are named in words."""
+    numbers = {
+        (theorem.id, found)
+        for theorem in THEOREMS
+        for found in re.findall(
+            r"(?:Theorem|Lemma|Corollary|Assumptions?|Section|Proposition|Chapter) [A-Z]?[0-9.]*[0-9]",
+            " ".join((theorem.source, theorem.gives, theorem.remains)),
+        )
+    }
+    assert numbers == {
+        ("theorem-gradient-descent", "Lemma 1.2.3"),
+        ("theorem-amsgrad", "Theorem 4"),
+        ("theorem-amsgrad", "Corollary 1"),
+        ("theorem-amsgrad", "Theorem 3"),
+        ("theorem-adam-bounded-gradients", "Section 2.3"),
+        ("theorem-adam-bounded-gradients", "Theorem 4"),
+    }
+
+
 def test_negative_curvature_disproves_convexity():
     sgd = _sgd(_net().parameters())
     facts = schedule_of(sgd, None, 5)
@@ -293,7 +332,7 @@ def test_observations_are_as_bad_as_their_rows():
     assert "the theorem is silent" in tame.why
     _, seen = _rows(_net(nn.Tanh()), _sgd, SCHEDULES["1/t"][0])
     assert seen[3].level == "unknown"
-    assert "Where they hold: Every limit point" in seen[3].why
+    assert "Where they hold: Almost surely every limit point" in seen[3].why
 
 
 def test_fine_where_all_hold():

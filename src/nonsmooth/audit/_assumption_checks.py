@@ -259,7 +259,12 @@ def noise(case: Case) -> Said:
     said = (
         "its variance is bounded on bounded sets, for finitely many samples with locally Lipschitz losses; "
     )
-    said += "its mean is 0 for batches drawn independently, which shuffling once an epoch does not"
+    said += "its mean is 0 for batches drawn independently, which shuffling once an epoch does not do"
+    if case.kind not in ("analytic", "C1,1", "C1"):
+        said += (
+            "; at kinks the mean of the batches' subgradients need not be a subgradient of the mean loss, as "
+            "-|w| and |w| show"
+        )
     if modules:
         said += f"; {modules} modules normalise by the batch, so it is 0 about the mean loss of such batches"
     return unknown(said)

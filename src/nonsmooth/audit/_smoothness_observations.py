@@ -162,7 +162,7 @@ def _random(found: Smoothness) -> list[Observation]:
                 "Dropout is left on in evaluation.",
                 _rows(dropped) + (", after model.eval() too." if found.training else "."),
                 "Two evaluations of the same weights differ, and neither is the network that was trained.",
-                "Srivastava et al., Dropout (JMLR 2014), Section 4: at test time no unit is dropped",
+                "Srivastava et al., Dropout (JMLR 2014): at test time no unit is dropped",
                 "Call model.eval() before, and pass training=self.training to functional.dropout.",
                 "model.eval()\nx = functional.dropout(x, p, training=self.training)",
                 _counts(dropped),
@@ -195,7 +195,7 @@ def _batch(found: Smoothness) -> list[Observation]:
                 _rows(left_on),
                 "What is computed for a sample depends on the others of its batch, and evaluation changes "
                 "the running statistics.",
-                "Ioffe and Szegedy, Batch Normalization (2015), Section 3.1",
+                "Ioffe and Szegedy, Batch Normalization (2015), on inference",
                 "Call model.eval() before.",
                 "model.eval()",
                 _counts(left_on),
@@ -211,7 +211,7 @@ def _batch(found: Smoothness) -> list[Observation]:
             _few(found.batch_statistics),
             "The loss is then no mean over samples: each sample's part depends on the others, and the "
             "full-batch gradient is not the mean of the batches' gradients.",
-            "Ioffe and Szegedy, Batch Normalization (2015), Section 3.1",
+            "Ioffe and Szegedy, Batch Normalization (2015), on inference",
             "Certify and measure in model.eval(), where the statistics are constants.",
             numbers={"modules": list(found.batch_statistics)},
         )

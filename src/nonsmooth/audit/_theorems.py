@@ -1,7 +1,8 @@
 """The theorems that people cite for their training, each with what it assumes and what it gives.
 
 Assumptions are those of the sources, in the words used here. A theorem with a bound for each step size is
-held against what makes its bound vanish.
+held against what makes its bound vanish. A number of a theorem or an assumption is given only where the
+source's text was at hand to check it; elsewhere the result is named in words.
 """
 
 from __future__ import annotations
@@ -41,14 +42,17 @@ _SMOOTH: tuple[tuple[str, Check], ...] = (
 _BELOW: tuple[str, Check] = ("the loss is bounded below", checks.bounded_below)
 _SUM: tuple[str, Check] = ("the step sizes have an infinite sum", checks.sum_infinite)
 _SQUARES: tuple[str, Check] = ("their squares have a finite sum", checks.squares_summable)
-_UP_TO = "up to eps and the first moment's bias correction, which the proof treats otherwise"
+# A step of 2/L - 1/k^2 is below 2/L, and the sum of h (1 - h L/2) is finite: the gradient need not vanish.
+_MARGIN: tuple[str, Check] = ("every step size is below 2/L, by a margin", checks.step_below_edge)
+_UP_TO_FIRST = "up to eps and the first moment's bias correction, which the proof leaves out"
+_UP_TO_BOTH = "up to eps and both bias corrections, which the proof leaves out"
 
 THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         "theorem-gradient-descent",
         "Gradient descent on L-smooth functions (descent lemma)",
-        "Nesterov, Lectures on Convex Optimization (2018), Lemma 1.2.3 and Section 1.2.3; Bertsekas, "
-        "Nonlinear Programming, Section 1.2",
+        "Nesterov, Introductory Lectures on Convex Optimization (2004), Lemma 1.2.3 and the gradient method "
+        "that follows; Bertsekas, Nonlinear Programming, on gradient methods with constant and other steps",
         "Every step lowers the loss by at least h (1 - h L/2) |gradient|^2, and the gradient has 0 as a "
         "limit point.",
         "That a single step goes down may still be seen from its loss; nothing follows for the next ones. "
@@ -56,7 +60,7 @@ THEOREMS: tuple[Theorem, ...] = (
         (
             *_SMOOTH,
             _BELOW,
-            ("every step size is below 2/L", checks.step_below_edge),
+            _MARGIN,
             _SUM,
             ("each step is -h times the gradient, and nothing else", checks.plain),
             ("the gradient is that of the whole loss", checks.full_gradient),
@@ -66,7 +70,7 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-subgradient",
         "The subgradient method on convex functions",
         "Shor, Minimization Methods for Non-Differentiable Functions (1985); Boyd, Xiao and Mutapcic, "
-        "Subgradient methods (2003), Section 3",
+        "Subgradient methods (2003), the convergence results for constant and diminishing step sizes",
         "The best value so far tends to the minimum.",
         "With a constant step h and the other assumptions: the best value comes within G^2 h/2 of the "
         "minimum, G bounding the subgradients; a finite sum of steps only bounds how far from the start the "
@@ -85,10 +89,10 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-robbins-monro",
         "Stochastic gradient descent under Robbins-Monro steps",
         "Robbins and Monro (1951); Bottou, Curtis and Nocedal, Optimization Methods for Large-Scale Machine "
-        "Learning (2018), Section 4.3: Assumptions 4.1 and 4.3, step sizes (4.19)",
+        "Learning (SIAM Review 2018), stochastic gradient on general objectives with diminishing steps",
         "The expected squared gradient has 0 as a limit point; its mean, weighted by the steps, tends to 0.",
-        "With a constant step h on an L-smooth loss the mean squared gradient comes down to a multiple of h "
-        "L times the noise's variance. For kinks see Davis et al. (2020).",
+        "With a small constant step h on an L-smooth loss the mean squared gradient comes down to a multiple "
+        "of h L times the noise's variance M. For kinks see Davis et al. (2020).",
         (
             *_SMOOTH,
             _BELOW,
@@ -103,10 +107,14 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-tame",
         "The stochastic subgradient method on tame functions",
         "Davis, Drusvyatskiy, Kakade and Lee, Stochastic subgradient method converges on tame functions, "
-        "Found. Comput. Math. 20 (2020), Assumption C and Section 5",
-        "Every limit point of the iterates is Clarke stationary, and the values of the loss converge.",
+        "Found. Comput. Math. 20 (2020), the standing assumptions on the stochastic subgradient method and "
+        "the result for Whitney stratifiable functions",
+        "Almost surely every limit point of the iterates is Clarke stationary, and the values of the loss "
+        "converge.",
         "With constant or summable steps the theorem is silent: it says neither that training stops near a "
-        "stationary point nor that it does not. Tame losses stay tame when the schedule is mended.",
+        "stationary point nor that it does not. Tame losses stay tame when the schedule is mended. For what "
+        "backward passes return in place of Clarke subgradients Bolte and Pauwels (Conservative set valued "
+        "fields, Math. Program. 2021) prove that the values converge.",
         (
             ("the loss is locally Lipschitz", checks.locally_lipschitz),
             (
@@ -124,7 +132,8 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         "theorem-proximal-gradient",
         "The proximal gradient method",
-        "Beck, First-Order Methods in Optimization (2017), Theorem 10.15 (not convex) and 10.21 (convex)",
+        "Beck, First-Order Methods in Optimization (2017), the proximal gradient method where the smooth "
+        "part need not be convex",
         "The sum of loss and penalty goes down at each step, and the gradient mapping has 0 as a limit "
         "point.",
         "A point that does not move still satisfies the optimality condition of the sum, for the strength "
@@ -137,7 +146,7 @@ THEOREMS: tuple[Theorem, ...] = (
             ("the gradient of the loss without it is Lipschitz on bounded sets", checks.smooth_part),
             ("one Lipschitz constant L of that gradient serves wherever the steps go", checks.one_constant),
             ("loss and penalty together are bounded below", checks.bounded_below),
-            ("every step size is below 2/L", checks.step_below_edge),
+            _MARGIN,
             _SUM,
             ("each step is -h times the gradient, then the proximal map", checks.plain_before_prox),
             ("the gradient is that of the whole loss", checks.full_gradient),
@@ -147,15 +156,15 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-amsgrad",
         "AMSGrad on convex problems",
         "Reddi, Kale and Kumar, On the convergence of Adam and beyond, ICLR 2018, Theorem 4 and Corollary 1",
-        "The mean regret tends to 0 like 1/sqrt(T), up to constants.",
+        "The mean regret tends to 0: by the bound of the corollary like sqrt(log(T)/T), up to constants.",
         "Without amsgrad their Theorem 3 speaks against Adam: for all constant beta1 < sqrt(beta2) some "
         "convex stochastic problem exists on which it does not converge. That problem need not be this one.",
         (
-            ("the optimiser is Adam, " + _UP_TO, checks.adam),
+            ("the optimiser is Adam, " + _UP_TO_BOTH, checks.adam),
             ("the second moments never fall (amsgrad)", checks.amsgrad),
             ("all losses are convex", checks.convex),
             ("the weights are projected onto a bounded set", checks.projected),
-            ("the gradients are bounded along the way", checks.bounded_gradients),
+            ("the gradients are bounded on that set", checks.bounded_gradients),
             ("beta1 < sqrt(beta2) < 1", checks.beta1_below_root),
             ("beta1 decays, geometrically or like 1/t", checks.beta1_decays),
             ("the step size is alpha/sqrt(t)", checks.inverse_root),
@@ -166,14 +175,18 @@ THEOREMS: tuple[Theorem, ...] = (
         "Adam on smooth functions with bounded gradients",
         "Défossez, Bottou, Bach and Usunier, A simple convergence proof of Adam and Adagrad, TMLR 2022, "
         "Section 2.3 and Theorem 4",
-        "A bound on the expected squared gradient at a random step; it vanishes only for steps alpha = "
-        "1/sqrt(N) and beta2 = 1 - 1/N over N steps, else a floor of the order of alpha remains.",
+        "A bound on the expected squared gradient at a random step. It vanishes only if alpha tends to 0 and "
+        "beta2 to 1 as the number of steps N grows, fastest, like ln(N)/sqrt(N), for alpha = a/sqrt(N) and "
+        "beta2 = 1 - 1/N; else a floor of the order of alpha + sqrt(1 - beta2) remains.",
         "With kinks no L exists, and the proof has no other form. With a schedule the bound is not stated.",
         (
-            ("the optimiser is Adam, " + _UP_TO, checks.not_amsgrad),
+            ("the optimiser is Adam, " + _UP_TO_FIRST, checks.not_amsgrad),
             *_SMOOTH,
             _BELOW,
-            ("the entries of all stochastic gradients are bounded by one R", checks.bounded_gradients),
+            (
+                "the entries of all stochastic gradients, everywhere, are bounded by one R",
+                checks.bounded_gradients,
+            ),
             ("the noise has mean 0 given the past", checks.noise),
             ("0 <= beta1 < beta2 < 1", checks.beta1_below_beta2),
             ("the step size alpha is constant", checks.constant_step),
@@ -183,14 +196,19 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-adam-reshuffled",
         "Adam as it is, for large beta2",
         "Zhang, Chen, Shi, Sun and Luo, Adam can converge without any modification on update rules, NeurIPS "
-        "2022, Assumptions 2.1 and 2.2, Theorem 3.1",
+        "2022, the result for large beta2 under an affine bound on the variance",
         "The smallest expected gradient falls like log(T)/sqrt(T) down to a floor of the order of sqrt(D0): "
         "to 0 under strong growth, D0 = 0.",
         "That beta2 near 1 is the safe side remains the paper's advice; where it begins depends on the "
-        "problem.",
+        "problem. For batches drawn with replacement: Zhang, Li, Chen, Luo and Sun, Adam converges without "
+        "any modification on update rules (arXiv 2603.02092).",
         (
-            ("the optimiser is Adam, " + _UP_TO, checks.not_amsgrad),
-            *_SMOOTH,
+            ("the optimiser is Adam, " + _UP_TO_BOTH, checks.not_amsgrad),
+            (
+                "each batch's gradient exists and is Lipschitz on bounded sets",
+                checks.gradient_locally_lipschitz,
+            ),
+            ("one Lipschitz constant L of these gradients serves wherever the steps go", checks.one_constant),
             _BELOW,
             ("the batches' gradients: sum |g_i|^2 <= D1 |gradient|^2 + D0", checks.growth),
             ("batches are drawn without replacement, shuffled anew each epoch", checks.reshuffled),
