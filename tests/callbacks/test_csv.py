@@ -101,6 +101,15 @@ def test_every_place_where_a_kill_can_tear_a_file(tmp_path):
         )
 
 
+@pytest.mark.parametrize("text", ["step,lr_0\n1,0.5\n2,0.", "step,l", ""])
+def test_without_rows_nothing_is_changed(tmp_path, text):
+    """A second process of a training makes the same sink, while the first one may be writing to the file."""
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    CsvSink(path).close()
+    assert path.read_text() == text
+
+
 def test_a_long_file_is_taken_up_by_its_end(tmp_path):
     path = tmp_path / "rows.csv"
     lines = "".join(f"{k},{k / 7!r}\n" for k in range(20_000))

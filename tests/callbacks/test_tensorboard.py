@@ -63,3 +63,8 @@ def test_what_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot be written .*give another folder"):
         TensorBoardSink(tmp_path / "file" / "folder")
+
+
+def test_without_rows_nothing_is_written(tmp_path):
+    TensorBoardSink(tmp_path / "events").close()
+    assert not list((tmp_path / "events").iterdir())

@@ -22,7 +22,8 @@ class CsvSink:
     The header is the columns of the first row. A row with further columns gives the file a wider header, and
     what was not measured is an empty cell. A file that is there already is continued: a line that a kill has
     torn is cut off, and rows are appended. A run that goes on from a checkpoint before the kill takes some
-    steps again: of two rows with the same step the later one counts.
+    steps again: of two rows with the same step the later one counts. Nothing is changed before the first row:
+    of several processes, one writes.
 
     Args:
         path: the file; its folder is made if need be. One run at a time may write to it.
@@ -44,10 +45,11 @@ class CsvSink:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._columns: list[str] | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.open("ab").close()
-            self._columns = _taken_up(self.path)
+            _taken_up(self.path, mend=False)
         except OSError as error:
             raise InputError(
                 f"{self.path} cannot be written ({error.strerror}); give the path of a file that can"
@@ -55,9 +57,12 @@ class CsvSink:
 
     def write(self, row: Row) -> None:
         """Append a row."""
+        if self._columns is None:
+            self._columns = _taken_up(self.path, mend=True)
         new = [name for name in row if name not in self._columns]
         if new:
-            self._widen(new)
+            self._columns = [*self._columns, *new]
+            self._widen(self._columns, len(new))
         with self.path.open("ab") as file:
             if not file.tell():
                 file.write(_line(self._columns))
@@ -66,25 +71,27 @@ class CsvSink:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _widen(self, names: list[str]) -> None:
-        self._columns = [*self._columns, *names]
+    def _widen(self, columns: list[str], more: int) -> None:
         if not self.path.exists() or not self.path.stat().st_size:
             return
         new = self.path.with_name(f"{self.path.name}.new")
         with self.path.open("rb") as old, new.open("wb") as file:
             old.readline()
-            file.write(_line(self._columns))
+            file.write(_line(columns))
             for line in old:
-                file.write(line.rstrip(b"\r\n") + b"," * len(names) + b"\n")
+                file.write(line.rstrip(b"\r\n") + b"," * more + b"\n")
         new.replace(self.path)  # at once: a kill leaves the one or the other
 
 
-def _taken_up(path: Path) -> list[str]:
-    """The columns of a file, whose torn last line is cut off; none if it is empty."""
+def _taken_up(path: Path, mend: bool) -> list[str]:
+    """The columns of a file, none if it is empty; to mend it, its torn last line is cut off."""
+    if mend and not path.exists():  # taken away since the sink was made
+        return []
     with path.open("r+b") as file:
         header = file.readline()
         if not header.endswith(b"\n") and b"step,".startswith(header[:5]):
-            file.truncate(0)  # empty, or killed in its first line
+            if mend:
+                file.truncate(0)  # empty, or killed in its first line
             return []
         columns = next(csv.reader([header.decode(errors="replace")]))
         if "step" not in columns:
@@ -92,6 +99,8 @@ def _taken_up(path: Path) -> list[str]:
                 f"{path} is there and is no file of rows: its first line, {header[:60]!r}, has no "
                 "column step; give another path"
             )
+        if not mend:
+            return columns
         size = file.seek(0, io.SEEK_END)
         file.seek(start := max(0, size - _TAIL))
         file.truncate(start + file.read().rfind(b"\n") + 1)

@@ -6,6 +6,7 @@ import inspect
 from typing import Any, Unpack
 
 from nonsmooth.callbacks._monitor import Monitor, Row, Settings
+from nonsmooth.callbacks._ranks import made_by_first
 from nonsmooth.errors import InputError
 
 __all__ = ["LightningMonitor"]
@@ -16,7 +17,8 @@ def LightningMonitor(*, part: str = "", **settings: Unpack[Settings]) -> Any:
 
     It counts steps of the optimiser, not batches: with ``accumulate_grad_batches`` a row is of the step that
     several batches made. Learning rates are those of the step taken. A run that is resumed counts on. With
-    several processes the first one measures.
+    several processes the first one measures, on its own copy of the weights, its probe and its batches; the
+    others wait for it in their next step, and have no rows.
 
     Args:
         part: name of the submodule to measure, such as "model"; "": the whole LightningModule, which then
@@ -25,11 +27,12 @@ def LightningMonitor(*, part: str = "", **settings: Unpack[Settings]) -> Any:
             LightningModule: ``penalty=lambda module: module.prox``, made in ``configure_optimizers``.
 
     Returns:
-        The callback; ``.monitor`` is the Monitor of the last ``fit`` (None before), ``.rows`` its rows.
+        The callback; ``.monitor`` is the Monitor of the last ``fit`` (None before, and on other processes),
+        ``.rows`` its rows.
 
     Raises:
-        InputError: Lightning is not installed. When training starts: no such part, several optimisers, or
-            what Monitor refuses.
+        InputError: Lightning is not installed. When training starts, on all processes: no such part, several
+            optimisers, or what Monitor refuses.
 
     ::
 
@@ -52,21 +55,11 @@ def LightningMonitor(*, part: str = "", **settings: Unpack[Settings]) -> Any:
             return self.monitor.rows if self.monitor else []
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            if not trainer.is_global_zero:
-                return
-            if len(trainer.optimizers) != 1:
-                raise InputError(
-                    f"{type(pl_module).__name__} has {len(trainer.optimizers)} optimisers; LightningMonitor "
-                    "watches one, so make a Monitor of each yourself, and call after_step() after its steps"
-                )
-            (optimizer,) = trainer.optimizers
-            given: Settings = {**settings}
-            if callable(penalty := given.get("penalty")):
-                given["penalty"] = penalty(pl_module)
-            model = _part(pl_module, part)
-            monitor = self.monitor = Monitor(model, optimizer, step=trainer.global_step, **given)
-            # After the step, before the schedule: on_train_batch_end comes after both, and for every batch.
-            self._handle = optimizer.register_step_post_hook(lambda *_: monitor.after_step() and None)
+            monitor = self.monitor = made_by_first(trainer.is_global_zero, lambda: made(trainer, pl_module))
+            if monitor is not None:
+                # After the step, before the schedule: on_train_batch_end comes after both, for every batch.
+                (optimizer,) = trainer.optimizers
+                self._handle = optimizer.register_step_post_hook(lambda *_: monitor.after_step() and None)
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
             self._stop()
@@ -79,6 +72,18 @@ def LightningMonitor(*, part: str = "", **settings: Unpack[Settings]) -> Any:
                 self._handle.remove()
                 self._handle = None
                 self.monitor.close()
+
+    def made(trainer: Any, pl_module: Any) -> Monitor:
+        if len(trainer.optimizers) != 1:
+            raise InputError(
+                f"{type(pl_module).__name__} has {len(trainer.optimizers)} optimisers; LightningMonitor "
+                "watches one, so make a Monitor of each yourself, and call after_step() after its steps"
+            )
+        (optimizer,) = trainer.optimizers
+        given: Settings = {**settings}
+        if callable(penalty := given.get("penalty")):
+            given["penalty"] = penalty(pl_module)
+        return Monitor(_part(pl_module, part), optimizer, step=trainer.global_step, **given)
 
     return _LightningMonitor()
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from nonsmooth.callbacks._ranks import check_alone, is_first
 from nonsmooth.diagnostics._checks import whole
 from nonsmooth.diagnostics._crossings import KinkCounter
 from nonsmooth.diagnostics._sharpness_tracker import SharpnessTracker
@@ -71,6 +72,10 @@ class Monitor:
     l1_norm                  of the penalised weights
     ======================== ================================================================================
 
+    Where several processes train one model (torch.distributed), each that has a Monitor measures its own
+    copy on its own probe and batches, waiting for no other, and only the first one writes to the sinks: on
+    equal weights their rows are equal where probe and batches are.
+
     None is "not measured at this step". NaN is "cannot be measured", such as the sharpness of weights that
     are not finite, or the edge of a step of 0; a warning says why, once, and the training goes on.
 
@@ -98,7 +103,8 @@ class Monitor:
 
     Raises:
         InputError: a value of the wrong kind or range, a probe that the model does not accept, an optimiser
-            without a diagonal metric where the sharpness is asked for, sharded or lazy weights.
+            without a diagonal metric where the sharpness is asked for, sharded or lazy weights, a model on
+            several processes whose layers wait for each other (SyncBatchNorm).
 
     >>> import torch, nonsmooth as ns
     >>> model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.ReLU())
@@ -139,7 +145,9 @@ class Monitor:
                 f"sharpness_every = {sharpness_every} is not allowed with every = {every}; give a multiple "
                 "of it, or 0 for no sharpness"
             )
-        self._sinks = _checked_sinks(sinks)
+        if probe is not None or self._sharpness_every:
+            check_alone(model)
+        self._sinks = _checked_sinks(sinks) if is_first() else ()
         self._weights = _weights(model, penalty)
         self._said: set[str] = set()
         self.step = whole("step", step, 0, None)

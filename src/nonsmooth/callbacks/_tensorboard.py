@@ -16,7 +16,8 @@ class TensorBoardSink:
 
     Args:
         target: a folder for the event files, or a ``SummaryWriter`` that is there already, which stays open
-            when the sink is closed.
+            when the sink is closed. In the folder an event file is begun with the first row: of several
+            processes, those that write none leave none.
 
     Raises:
         InputError: the package tensorboard is not installed, or the target is neither.
@@ -28,15 +29,21 @@ class TensorBoardSink:
     """
 
     def __init__(self, target: Any) -> None:
-        self._own = isinstance(target, str | Path)
-        if self._own:
-            target = _writer(target)
+        self._folder = target if isinstance(target, str | Path) else None
+        self._writer: Any = None
+        if self._folder is not None:
+            _check(self._folder)
+            return
         if not all(callable(getattr(target, name, None)) for name in ("add_scalar", "flush", "close")):
             raise InputError(f"target is a {type(target).__name__}; give a folder or a SummaryWriter")
         self._writer = target
 
     def write(self, row: Row) -> None:
         """Write a row's numbers; those not measured are left out."""
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder))
         for name, value in row.items():
             if name != "step" and value is not None:
                 self._writer.add_scalar(f"nonsmooth/{name}", value, row["step"])
@@ -44,19 +51,20 @@ class TensorBoardSink:
 
     def close(self) -> None:
         """Close the writer if it is the sink's own."""
-        if self._own:
+        if self._folder is not None and self._writer is not None:
             self._writer.close()
+            self._writer = None
 
 
-def _writer(folder: str | Path) -> Any:
+def _check(folder: str | Path) -> None:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
         raise InputError(
             f"TensorBoardSink needs the package tensorboard ({error}); pip install 'nonsmooth[tensorboard]', "
             "or use CsvSink"
         ) from error
     try:
-        return SummaryWriter(str(folder))
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); give another folder") from error

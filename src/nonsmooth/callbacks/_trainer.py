@@ -6,6 +6,7 @@ import inspect
 from typing import Any, Unpack
 
 from nonsmooth.callbacks._monitor import Monitor, Row, Settings
+from nonsmooth.callbacks._ranks import made_by_first
 from nonsmooth.errors import InputError
 
 __all__ = ["TrainerMonitor"]
@@ -16,7 +17,8 @@ def TrainerMonitor(**settings: Unpack[Settings]) -> Any:
 
     It counts steps of the optimiser: with ``gradient_accumulation_steps`` a row is of the step that several
     batches made. Learning rates are those of the step taken. A run that is resumed counts on. With several
-    processes the first one measures.
+    processes the first one measures, on its own copy of the weights, its probe and its batches; the others
+    wait for it in their next step, and have no rows.
 
     Args:
         settings: those of :class:`nonsmooth.callbacks.Monitor`. The probe is a mapping of the model's
@@ -24,10 +26,12 @@ def TrainerMonitor(**settings: Unpack[Settings]) -> Any:
             batch that is a mapping.
 
     Returns:
-        The callback; ``.monitor`` is the Monitor of the last ``train`` (None before), ``.rows`` its rows.
+        The callback; ``.monitor`` is the Monitor of the last ``train`` (None before, and on other processes),
+        ``.rows`` its rows.
 
     Raises:
-        InputError: transformers is not installed. When training starts: what Monitor refuses.
+        InputError: transformers is not installed. When training starts, on all processes: what Monitor
+            refuses.
 
     ::
 
@@ -49,8 +53,10 @@ def TrainerMonitor(**settings: Unpack[Settings]) -> Any:
             return self.monitor.rows if self.monitor else []
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **now: Any) -> None:
-            if state.is_world_process_zero:
-                self.monitor = Monitor(now["model"], now["optimizer"], step=state.global_step, **settings)
+            self.monitor = made_by_first(
+                state.is_world_process_zero,
+                lambda: Monitor(now["model"], now["optimizer"], step=state.global_step, **settings),
+            )
 
         # Before the schedule's step, unlike on_step_end.
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **now: Any) -> None:
