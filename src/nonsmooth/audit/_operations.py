@@ -8,6 +8,7 @@ its versions, so a row probes it when asked (:attr:`Operation.choices`).
 
 from __future__ import annotations
 
+from nonsmooth.audit._operations_backward import BACKWARD
 from nonsmooth.audit._operations_kinked import KINKED
 from nonsmooth.audit._operations_network import NETWORK
 from nonsmooth.audit._operations_pointwise import POINTWISE
@@ -16,7 +17,9 @@ from nonsmooth.audit._operations_shape import SHAPE
 
 __all__ = ["OPERATIONS", "base_name", "operation"]
 
-OPERATIONS: dict[str, Operation] = {row.name: row for row in (*KINKED, *POINTWISE, *NETWORK, *SHAPE)}
+OPERATIONS: dict[str, Operation] = {
+    row.name: row for row in (*KINKED, *POINTWISE, *NETWORK, *BACKWARD, *SHAPE)
+}
 
 # The same function under another name: other devices' kernels, older forms. They have no row of their own.
 _SAME = {
@@ -52,6 +55,7 @@ _SAME = {
     "convolution_overrideable": "convolution",
     "_cudnn_rnn": "mkldnn_rnn_layer",
     "cudnn_batch_norm": "native_batch_norm",
+    "cudnn_batch_norm_backward": "native_batch_norm_backward",
     "cudnn_convolution": "convolution",
     "embedding_renorm": "renorm",
     "empty_permuted": "empty",
@@ -60,6 +64,7 @@ _SAME = {
     "lift": "lift_fresh",
     "max_unpool3d": "max_unpool2d",
     "miopen_batch_norm": "native_batch_norm",
+    "miopen_batch_norm_backward": "native_batch_norm_backward",
     "miopen_convolution": "convolution",
     "reflection_pad3d": "reflection_pad2d",
     "replication_pad3d": "replication_pad2d",
