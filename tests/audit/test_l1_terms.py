@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parameters_to_vector
+from torch.nn.utils import parameters_to_vector, prune
 
 import nonsmooth as ns
 from nonsmooth.audit import Smoothness, smoothness_of
@@ -237,6 +237,7 @@ NONE: dict[str, Penalty] = {
     "l1_loss": lambda m, o, y: functional.l1_loss(o, y),
     "residual of a bias": lambda m, o, y: (m.two.bias - y).abs().mean(),
     "its own data": lambda m, o, y: (m(torch.linspace(-1, 1, 6).reshape(2, 3)) - 1).abs().sum(),
+    "its own data, by hand": lambda m, o, y: (BATCH[0] @ m.one.weight.T - 1).abs().mean(),
     "noise": lambda m, o, y: m(torch.randn(2, 3)).abs().sum(),
     "around 1": lambda m, o, y: (m.one.weight - 1).abs().sum(),
     "a strength of 0": lambda m, o, y: 0.0 * m.one.weight.abs().sum(),
@@ -264,6 +265,16 @@ def test_a_kink_of_the_model_is_no_penalty() -> None:
         seen = smoothness_of(model, BATCH, loss)
         assert not seen.l1_terms
         assert not seen.kinked_terms
+
+
+def test_weights_of_a_pruned_layer() -> None:
+    """torch's pruning puts weight_orig * weight_mask where the weight was."""
+    model = net()
+    prune.l1_unstructured(model.one, "weight", 0.5)
+    seen = smoothness_of(
+        model, BATCH, lambda o, y: functional.mse_loss(o, y) + C * model.one.weight.abs().sum()
+    )
+    assert [(term.parameters, term.strength) for term in seen.l1_terms] == [(("one.weight_orig",), None)]
 
 
 def test_an_audit_says_what_is_not_recognised() -> None:

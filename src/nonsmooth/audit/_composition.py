@@ -32,6 +32,7 @@ OVERWRITING = frozenset(
 # Random operations whose result depends on their input's entries, and not only on its shape.
 _READING = frozenset(["native_dropout", "normal", "bernoulli", "multinomial", "poisson", "rrelu_with_noise"])
 _ROOTS = frozenset(["abs", "sqrt", "linalg_vector_norm", "norm", "hypot", "dist", "_euclidean_dist"])
+_PRODUCTS = frozenset(["mm", "bmm", "mv", "dot", "vdot", "addmm", "addmv", "baddbmm", "convolution"])
 _ZERO_AT_KINK = frozenset(
     ["relu", "leaky_relu", "_prelu_kernel", "softshrink", "elu", "rrelu_with_noise", "std"]
 )
@@ -96,13 +97,16 @@ def mix(value: Value, old: Value) -> None:
 def _given(value: Value, row: Operation | None) -> bool:
     """Whether numbers of the example are in it, or drawn ones.
 
-    A tensor of several numbers that a module of the model is called with, though it is not in the example, is
-    data as well: a loss may hold its data by itself. In the loss it may be a mask of weights.
+    A tensor of several numbers that a module of the model or a matrix product is called with, though it is
+    not in the example, is data as well: a loss may hold its data by itself. Elsewhere in the loss it may be
+    a mask of weights.
     """
     if (row is not None and row.kind == "random") or any(each.given for each in value.parents):
         return True
     in_loss = value.module == "loss" or value.module.startswith(("loss.", "loss "))
-    return not in_loss and any(_is_data(each) for each in value.parents if not (each.varies or each.variable))
+    if in_loss and value.operation not in _PRODUCTS:
+        return False
+    return any(_is_data(each) for each in value.parents if not (each.varies or each.variable))
 
 
 def _is_data(constant: Value) -> bool:
