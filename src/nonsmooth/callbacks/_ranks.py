@@ -45,7 +45,7 @@ def made_by_first(first: bool, make: Callable[[], Made]) -> Made | None:
         try:
             made = make()
         except Exception as error:
-            raised, said = error, [str(error)]
+            raised, said[0] = error, str(error)
     dist.broadcast_object_list(said, src=0)
     if raised is not None:
         raise raised
