@@ -21,8 +21,9 @@ torch 2.13, two runs, in brackets the bare pass:
     relu and max pooling as functions    154 to 202             0.04, 0.03   (0.02 to 0.03)
     VGG19 with batch norm, 32 x 32       270 to 311             0.05, 0.05   (0.04)
 
-So the target holds at every step from about 20 ms a step on; below that the bare pass alone takes a tenth or
-more, as 8 rows read the same weights as 128 do, and ``every=2`` is the way.
+So the target was met in both runs at every step from 56 ms a step on, and in neither clearly at about 20 ms;
+below that the bare pass alone takes a tenth or more, as 8 rows read the same weights as 128 do, and
+``every=2`` is the way.
 """
 
 from __future__ import annotations
