@@ -151,10 +151,29 @@ def test_robbins_monro_steps(name):
         assert "t^-1 " in _find(rows, TAME, "infinite sum").evidence
 
 
+class _Derived(torch.optim.SGD):
+    """Its step might be any."""
+
+
+def _hooked(p):
+    optimizer = torch.optim.SGD(p, 0.1)
+    optimizer.register_step_pre_hook(lambda *_: None)
+    return optimizer
+
+
+def _groups(p):
+    first, *rest = p
+    return torch.optim.SGD([{"params": [first], "lr": 0.1}, {"params": rest, "lr": 0.01}], 0.1)
+
+
 @pytest.mark.parametrize(
     ("make", "answer"),
     [
         (_sgd, "holds"),
+        (lambda p: torch.optim.SGD(p, 0.1, maximize=True), "fails"),
+        (_groups, "fails"),
+        (_Derived, "cannot be known"),
+        (_hooked, "cannot be known"),
         (lambda p: torch.optim.SGD(p, 0.1, weight_decay=1e-3), "holds"),
         (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), "fails"),
         (lambda p: torch.optim.Adam(p), "fails"),

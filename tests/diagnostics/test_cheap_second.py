@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from diagnostics.dense_hessian import MSE, dense
 from nonsmooth.diagnostics._cheap_second import CheapSecond
@@ -142,3 +144,57 @@ def differences(model: nn.Module, x: torch.Tensor, y: torch.Tensor, h: float = 1
             columns.append((sides[0] - sides[1]) / (2 * h))
     made = torch.stack(columns).numpy()
     return (made + made.T) / 2
+
+
+class _Checkpointed(nn.Module):
+    def __init__(self, activation: nn.Module, repeated: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = nn.Linear(4, 16), activation, nn.Linear(16, 16), activation, nn.Linear(16, 1)
+        self.body, self.repeated = nn.Sequential(*layers).double(), repeated
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return checkpoint(self.body, x, use_reentrant=False) if self.repeated else self.body(x)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.GELU(), nn.SiLU()], ids=str)
+def test_a_forward_pass_that_is_repeated_later_finds_what_was_saved(activation: nn.Module) -> None:
+    x = torch.randn(32, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    batch = [(x, x.sum(1, keepdim=True))]
+    whole, repeated = (
+        sharpness(_Checkpointed(activation, repeated), nn.MSELoss(), batch) for repeated in (False, True)
+    )
+    assert repeated.value == pytest.approx(whole.value, rel=1e-9)
+
+
+def test_an_infinite_slope_does_not_pass_a_relu_that_is_off() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer = nn.Linear(4, 16).double()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (torch.relu(self.layer(x)) ** 1.5).sum(1, keepdim=True)  # its second derivative: infinite
+
+    x = torch.randn(32, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    found = sharpness(Model(), nn.MSELoss(), [(x, x.sum(1, keepdim=True))])
+    assert found.converged
+    assert found.value == pytest.approx(84.2231, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, at first use
+def test_forward_differentiation_inside_a_model() -> None:
+    class Slope(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.body = nn.Sequential(nn.Linear(3, 8), nn.GELU(), nn.Linear(8, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with forward_ad.dual_level():
+                y = self.body(forward_ad.make_dual(x, torch.ones_like(x)))
+                return forward_ad.unpack_dual(y).tangent
+
+    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(1))
+    assert sharpness(Slope(), nn.MSELoss(), [(x, x.sum(1, keepdim=True))]).converged

@@ -219,6 +219,8 @@ def _optimiser(case: Case, name: str, values: Sequence[Any]) -> str:
 def _moving(case: Case) -> Iterator[str]:
     if not isinstance(case.optimizer, torch.optim.SGD):
         yield f"the optimiser is {type(case.optimizer).__name__}"
+    elif any(case.settings("maximize")):
+        yield "maximize=True: the steps go up"
     elif any(float(each or 0) for each in case.settings("momentum")):
         yield _optimiser(case, "momentum", [float(each or 0) for each in case.settings("momentum")])
 
@@ -228,13 +230,28 @@ def plain(case: Case) -> Said:
         return fails(said)
     if case.terms:
         return fails("a proximal step follows each of them")
-    return holds("SGD without momentum" + _decay(case))
+    return _as_torch_steps(case, "SGD without momentum" + _decay(case))
 
 
 def plain_before_prox(case: Case) -> Said:
     for said in _moving(case):
         return fails(said)
-    return holds("SGD without momentum" + _decay(case))
+    return _as_torch_steps(case, "SGD without momentum" + _decay(case))
+
+
+def _as_torch_steps(case: Case, told: str) -> Said:
+    """What is told of the optimiser, unless something else may change its steps."""
+    kind = type(case.optimizer)
+    if not (kind.__module__.startswith("torch.optim") or isinstance(case.optimizer, Penalised)):
+        return unknown(f"{kind.__name__} is not torch's own, though derived from it: its step may be another")
+    if case.optimizer._optimizer_step_pre_hooks:
+        return unknown("a hook runs before each step and may change the gradients")
+    rates = {float(each) for each in case.settings("lr")}
+    if len(rates) > 1:
+        return fails(
+            f"{told}, but groups have step sizes of their own: {', '.join(map('{:g}'.format, sorted(rates)))}"
+        )
+    return holds(told)
 
 
 def _decay(case: Case) -> str:
@@ -338,6 +355,8 @@ def constant_step(case: Case) -> Said:
 def adam(case: Case) -> Said:
     if not isinstance(case.optimizer, torch.optim.Adam):
         return fails(f"the optimiser is {type(case.optimizer).__name__}")
+    if any(case.settings("maximize")):
+        return fails("maximize=True: the steps go up")
     decay = max(float(each or 0) for each in case.settings("weight_decay"))
     decoupled = isinstance(case.optimizer, torch.optim.AdamW) or any(case.settings("decoupled_weight_decay"))
     if decay and decoupled:

@@ -213,8 +213,8 @@ class Monitor:
         """The measurement, or None and a warning: who watches a training must not end it."""
         try:
             return measure()
-        except InputError as error:
-            self._warn(str(error))
+        except Exception as error:
+            self._warn(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}")
             return None
 
     def _warn(self, why: str) -> None:

@@ -1,10 +1,8 @@
-"""ReLU, GELU, SiLU and convolution in a form whose second derivative is cheap; the functions are the same.
+"""GELU, SiLU and convolution in a form whose second derivative is cheap; the functions are the same.
 
 torch derives a derivative in general, and makes for each Hessian-vector product anew what is the same for all
 of them, is 0, or is not asked for:
 
-    relu          the derivative of its mask: zeros, filled and added. As x times a mask that is a constant
-                  there is none.
     GELU, SiLU    the second derivative at the inputs, from its formula in a dozen operations. Here f, f', f''
                   are nodes of one kind, each the derivative of the one before: f''(x) is computed once.
     convolution   the gradient of the inputs, also where the inputs are data, and the gradient of the weights
@@ -12,25 +10,25 @@ of them, is 0, or is not asked for:
                   and its transpose in w are bilinear, and the derivatives of each are the two others: so each
                   is computed by the kernel that training uses, and only where it is asked for. To any order.
 
-A product may differ from torch's in the last bits, except by relu.
+A product may differ from torch's in the last bits. Where hooks record the forward pass (checkpointing repeats
+it later, outside this form) or another transformation is at work, torch's own forms are used. ReLU stays
+torch's: as x times a mask it is a tenth cheaper, but an infinite slope times 0 is NaN.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["CheapSecond"]
 
 _CONVOLUTIONS = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
-_RELUS = {functional.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_}
 _SMOOTH = {functional.gelu, functional.silu}
-_IN_PLACE = {torch.relu_, torch.Tensor.relu_}
 
 
 class CheapSecond(TorchFunctionMode):
@@ -39,22 +37,19 @@ class CheapSecond(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         form = _FORMS.get(func)
-        made = None if form is None or _transforming() else form(func, *args, **kwargs)
+        made = None if form is None or _otherwise_engaged() else form(func, *args, **kwargs)
         return func(*args, **kwargs) if made is None else made
 
 
-def _transforming() -> bool:
-    """Whether torch.func is at work, for which these forms have no rules."""
-    return torch._C._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _relu(func: Any, input: torch.Tensor, inplace: bool = False) -> torch.Tensor | None:
-    if type(input) is not torch.Tensor or not input.is_floating_point() or not input.requires_grad:
-        return None
-    if input.numel() and float(input.detach().amin()) == -math.inf:  # times 0 it would be NaN
-        return None
-    mask = input.detach().relu().sign_()  # 0 or 1
-    return input.mul_(mask) if inplace or func in _IN_PLACE else input * mask
+def _otherwise_engaged() -> bool:
+    """Whether torch.func or forward differentiation is at work, for which these forms have no rules, or hooks
+    on saved tensors: a checkpoint that repeats the forward pass must find what was saved the first time."""
+    c: Any = torch._C
+    return (
+        c._functorch.peek_interpreter_stack() is not None
+        or c._autograd._top_saved_tensors_default_hooks(True) is not None
+        or forward_ad._current_level >= 0
+    )
 
 
 def _smooth(func: Any, input: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor | None:
@@ -192,7 +187,6 @@ def _transposed(g: torch.Tensor, x: torch.Tensor, w: torch.Tensor, how: _How, wh
 
 
 _FORMS: dict[Any, Callable[..., torch.Tensor | None]] = {
-    **dict.fromkeys(_RELUS, _relu),
     **dict.fromkeys(_SMOOTH, _smooth),
     **dict.fromkeys(_CONVOLUTIONS, _convolved),
 }
