@@ -45,6 +45,7 @@ def test_links_to_files_lead_somewhere(name: str) -> None:
             assert (ROOT / target).exists(), target
 
 
+@pytest.mark.timeout(1200)  # all claims in one process, where no other test has run them
 def test_the_readmes_table_is_what_the_claims_answer(quick) -> None:
     rows = re.findall(
         r"^\| \[`([a-zA-Z0-9-]+)`\]\S* \| ([a-z ]+) \| ([a-z ]+|–) \|",
