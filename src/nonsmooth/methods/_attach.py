@@ -193,7 +193,9 @@ class Attachment(Penalised):
         made: dict[int, Penalty] = {}
 
         def scaled(penalty: Penalty) -> Penalty:
-            return made.setdefault(id(penalty), penalty.scaled(factor))
+            if id(penalty) not in made:
+                made[id(penalty)] = penalty.scaled(factor)
+            return made[id(penalty)]
 
         return scaled
 
@@ -231,6 +233,7 @@ class Attachment(Penalised):
 
     def _find_members(self, optimizer: torch.optim.Optimizer) -> list[_Members]:
         groups = optimizer.param_groups
+        del self._members[len(groups) :]  # a group may have been taken out, or merged into another
         self._members += [_Members() for _ in groups[len(self._members) :]]
         for group, members in zip(groups, self._members, strict=True):
             members.find(group["params"], self._penalties)

@@ -2,7 +2,7 @@
 
 A tensor qualifies if its entries fill a block of memory without gaps, in any order of its axes (channels_last
 too), in float32 or float64, on the CPU. For others, callers fall back to torch. To look at each costs about
-as much as the loop does on a small one, so those of the last step are known again.
+as much as the loop does on a small one, so those of the last step are known again, if they are still there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import struct
 from collections.abc import Sequence
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 import torch
@@ -169,51 +170,55 @@ def table_of(columns: Sequence[Column]) -> Table:
     return Table(ends[-1], len(columns), len(ends), packed)
 
 
-def _traits(tensors: list[Tensor]) -> tuple[list[int], list[int]]:
-    return [*map(Tensor.data_ptr, tensors)], [*map(Tensor.numel, tensors)]
+def _traits(tensors: list[Tensor]) -> tuple[list[Any], ...]:
+    """What the loops ask of tensors; a cast may change the type and leave address and object."""
+    return (
+        [*map(Tensor.data_ptr, tensors)],
+        [*map(Tensor.numel, tensors)],
+        [*map(_dtype, tensors)],
+        [*map(Tensor.is_neg, tensors)],
+    )
 
 
 class Columns:
     """The table of columns that are asked for step after step, which it knows again.
 
-    A tensor is known by being the same object, by where its entries lie and by how many they are: what else
-    the loops ask of it does not change without one of these.
+    A tensor is known by being the same object, with the same address, size, type and order of its entries.
+    They are held by weak references: what an optimiser lets go of, such as a gradient, is let go of.
     """
 
     def __init__(self) -> None:
-        self._columns: Sequence[Column] = ()
-        self._all: Column = []  # of all columns, one after the other
-        self._tensors: list[Tensor] = []  # those of them that are no None
-        self._traits: tuple[list[int], list[int]] = ([], [])
+        self._columns = 0
+        self._all: Column = []  # weak references to all tensors, one column after the other; None for none
+        self._traits: tuple[list[Any], ...] = ()
         self._table: Table | None = None
 
     def __call__(self, *columns: Column) -> Table | None:
         """The table of tensors of one type in their natural order; None: there are others, look at each."""
         given = [*itertools.chain(*columns)]
-        if len(given) != len(self._all) or len(columns) != len(self._columns) or not self._same(given):
-            self._all = given
-            self._look(columns)
+        tensors = [each for each in given if each is not None]
+        if not (
+            self._table is not None
+            and len(columns) == self._columns
+            and len(given) == len(self._all)
+            and all(map(is_, given, [each and each() for each in self._all]))
+            and _traits(tensors) == self._traits
+            and all(map(Tensor.is_contiguous, tensors))
+        ):
+            self._look(columns, given, tensors)
         return self._table
 
-    def _same(self, given: Column) -> bool:
-        return (
-            self._table is not None
-            and all(map(is_, given, self._all))
-            and _traits(self._tensors) == self._traits
-            and all(map(Tensor.is_contiguous, self._tensors))
-        )
-
-    def _look(self, columns: Sequence[Column]) -> None:
+    def _look(self, columns: Sequence[Column], given: Column, tensors: list[Tensor]) -> None:
         x = columns[0]
-        self._columns, self._table = columns, None
+        self._all, self._table = [], None
         if not x or type(x[0]) not in _PLAIN or x[0].dtype not in TYPES:
             return
         kinds, sizes = [x[0].dtype] * len(x), [*map(Tensor.numel, x)]
         if any(map(Tensor.is_inference, x)):
             return
         if all(_empty(column) or _fit(column, kinds, sizes) for column in columns):
-            self._tensors = [each for each in self._all if each is not None]
-            self._traits = _traits(self._tensors)
+            self._columns, self._all = len(columns), [each if each is None else ref(each) for each in given]
+            self._traits = _traits(tensors)
             self._table = table_of(columns)
 
 

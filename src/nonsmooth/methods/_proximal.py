@@ -239,7 +239,13 @@ class Proximal(Penalised, _Base):
 
     def _known(self, group: dict[str, Any], name: str) -> Columns:
         """What knows columns of a group again; no part of a checkpoint or copy."""
-        return self.__dict__.setdefault("_columns", {}).setdefault((id(group), name), Columns())
+        known = self.__dict__.setdefault("_columns", {})
+        if (id(group), name) not in known:
+            present = {*map(id, self.param_groups)}  # loading a checkpoint makes new groups
+            for key in [key for key in known if key[0] not in present]:
+                del known[key]
+            known[id(group), name] = Columns()
+        return known[id(group), name]
 
     def _run(
         self,
