@@ -1,6 +1,8 @@
 """What is kept from step to step changes nothing, whatever is done to the parameters between two steps."""
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 import nonsmooth as ns
+from nonsmooth.errors import InputError
 from nonsmooth.methods._attach import Attachment
 from nonsmooth.methods._columns import Columns, numbers_of
 from nonsmooth.methods._kernels import Thresholds
@@ -162,3 +165,78 @@ def test_columns_say_when_they_must_be_looked_at() -> None:
     assert known([]) is None
     assert numbers_of(x, known) is None
     assert numbers_of([torch.tensor(3.0), torch.tensor(4.0)], known) == [3.0, 4.0]
+
+
+def _idle(optimizer: torch.optim.Optimizer, *parameters: nn.Parameter) -> None:
+    """A step with gradients of 0, each a new tensor."""
+    for p in parameters:
+        p.grad = None
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+
+
+def test_another_type_at_the_same_address() -> None:
+    memory, values = torch.zeros(64, dtype=torch.uint8), torch.tensor([3.0, -3.0, 0.05, 1.0])
+    p, q = nn.Parameter(values.clone()), nn.Parameter(torch.zeros(4))
+    q.data = memory.view(torch.float32)[:4]
+    q.data.copy_(values)
+    optimizer = torch.optim.SGD([p, q], lr=0.1)
+    ns.attach(optimizer, ns.L1(1.0), params=[p, q])
+    _idle(optimizer, p, q)
+    q.grad = None
+    q.data = memory.view(torch.float64)[:4]
+    q.data.copy_(values)
+    _idle(optimizer, p, q)
+    torch.testing.assert_close(q.data, torch.tensor([2.9, -2.9, 0.0, 0.9], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_empty_tensor_has_one_address_in_every_type(dtype: torch.dtype) -> None:
+    memory = torch.arange(1.0, 9.0)
+    empty, p = nn.Parameter(torch.zeros(0, 3)), nn.Parameter(torch.zeros(4))
+    p.data = memory[:4]
+    optimizer = torch.optim.SGD([empty, p], lr=0.1)
+    ns.attach(optimizer, ns.L1(1.0), params=[empty, p])
+    _idle(optimizer, empty, p)
+    empty.grad = None
+    empty.data = empty.data.to(dtype)
+    _idle(optimizer, empty, p)
+    torch.testing.assert_close(memory, torch.tensor([0.8, 1.8, 2.8, 3.8, 5.0, 6.0, 7.0, 8.0]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_are_let_go_of(dtype: torch.dtype) -> None:
+    w = nn.Parameter(torch.ones(1000, dtype=dtype))
+    optimizer = ns.ProxAdam([w], lr=0.1, penalty=ns.L1(0.1))
+    w.grad = torch.ones_like(w)
+    gradient = weakref.ref(w.grad)
+    optimizer.step()
+    optimizer.zero_grad()
+    gc.collect()
+    assert gradient() is None
+
+
+def test_what_is_known_does_not_grow_with_checkpoints() -> None:
+    w = nn.Parameter(torch.ones(1000))
+    optimizer = ns.ProxAdam([w], lr=0.1, penalty=ns.L1(0.1))
+    moments = []
+    for _ in range(10):
+        _idle(optimizer, w)
+        moments.append(weakref.ref(optimizer.state[w]["exp_avg"]))
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    gc.collect()
+    assert not any(each() is not None for each in moments)
+    assert len(optimizer._columns) == 2  # type: ignore[attr-defined]
+
+
+def test_a_group_taken_out_or_merged() -> None:
+    p, q = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([{"params": [p]}, {"params": [q]}], lr=0.1)
+    ns.attach(optimizer, ns.L1(1.0), params=[p, q])
+    _idle(optimizer, p, q)
+    optimizer.param_groups[0]["params"] += optimizer.param_groups.pop()["params"]
+    _idle(optimizer, p, q)
+    torch.testing.assert_close(torch.cat([p.data, q.data]), torch.full((6,), 0.8))
+    optimizer.param_groups[0]["params"].pop()
+    with pytest.raises(InputError, match="no longer a parameter"):
+        _idle(optimizer, p)
