@@ -161,6 +161,12 @@ def _hooked(p):
     return optimizer
 
 
+def _hooked_after(p):
+    optimizer = torch.optim.SGD(p, 0.1)
+    optimizer.register_step_post_hook(lambda *_: None)
+    return optimizer
+
+
 def _groups(p):
     first, *rest = p
     return torch.optim.SGD([{"params": [first], "lr": 0.1}, {"params": rest, "lr": 0.01}], 0.1)
@@ -174,6 +180,7 @@ def _groups(p):
         (_groups, "fails"),
         (_Derived, "cannot be known"),
         (_hooked, "cannot be known"),
+        (_hooked_after, "cannot be known"),
         (lambda p: torch.optim.SGD(p, 0.1, weight_decay=1e-3), "holds"),
         (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), "fails"),
         (lambda p: torch.optim.Adam(p), "fails"),
@@ -328,6 +335,10 @@ def test_adams_kinds():
     assert _find(rows, BOUNDED, "optimiser is Adam").answer == "fails"  # weight decay 0.01 by default
     rows, _ = _rows(_net(), lambda p: torch.optim.AdamW(p, weight_decay=0.0))
     assert _find(rows, BOUNDED, "optimiser is Adam").answer == "holds"
+    rows, _ = _rows(_net(), lambda p: torch.optim.Adam(p, maximize=True))
+    assert _find(rows, BOUNDED, "optimiser is Adam").answer == "fails"
+    rows, _ = _rows(_net(), type("Derived", (torch.optim.Adam,), {}))
+    assert _find(rows, BOUNDED, "optimiser is Adam").answer == "cannot be known"
     rows, _ = _rows(_net(), torch.optim.Adam, lambda o: schedulers.CosineAnnealingLR(o, 100))
     assert _find(rows, BOUNDED, "is constant").answer == "fails"
     assert _find(rows, RESHUFFLED, "eta/sqrt(k)").answer == "fails"

@@ -228,6 +228,36 @@ def test_a_run_that_diverges_goes_on_with_one_warning():
     assert len(monitor.rows) == 4
 
 
+def test_a_measurement_that_fails_does_not_end_the_training():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            return Twice.apply(g)
+
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, g):
+            return g.clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            raise RuntimeError("out of memory")
+
+    model = _net()
+    x, y = torch.randn(20, 3), torch.randn(20, 2)
+    monitor = Monitor(
+        model, torch.optim.SGD(model.parameters(), lr=0.1), probe=x, batches=[(x, y)], sharpness_every=1,
+        loss_fn=lambda o, y: nn.functional.mse_loss(Once.apply(o), y),
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="out of memory"):
+        row = monitor.after_step()
+    assert math.isnan(row["sharpness"])
+
+
 def test_a_step_of_zero_has_no_edge():
     """As in the first step of a warm-up."""
     model = _net()

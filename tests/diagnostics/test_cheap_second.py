@@ -1,7 +1,5 @@
 """Values, gradients and products of the cheap forms against torch's own; derivatives beyond the second."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -80,14 +78,6 @@ def test_what_is_not_asked_for_is_not_computed() -> None:
     assert "_ByInputBackward" not in names
 
 
-def test_relu_at_minus_infinity_is_0() -> None:
-    x = torch.tensor([-math.inf, 2.0, math.inf], requires_grad=True)
-    with CheapSecond():
-        out = functional.relu(x)
-    assert out.tolist() == [0.0, 2.0, math.inf]
-    assert torch.autograd.grad(out.sum(), x)[0].tolist() == [0.0, 1.0, 1.0]
-
-
 def test_inside_torch_func_torch_itself_is_at_work() -> None:
     weight, x = torch.randn(2, 1, 3), torch.randn(4, 1, 8)
 
@@ -146,6 +136,19 @@ def differences(model: nn.Module, x: torch.Tensor, y: torch.Tensor, h: float = 1
     return (made + made.T) / 2
 
 
+def _largest(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
+    """The largest eigenvalue of the Hessian, entry by entry, by torch alone."""
+    parameters = list(model.parameters())
+    loss = functional.mse_loss(model(x), y)
+    first = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+    slope = torch.cat([each.reshape(-1) for each in first])
+    rows = [
+        torch.autograd.grad(each, parameters, retain_graph=True, materialize_grads=True) for each in slope
+    ]
+    hessian = torch.stack([torch.cat([each.reshape(-1) for each in row]) for row in rows])
+    return float(torch.linalg.eigvalsh((hessian + hessian.T) / 2).abs().max())
+
+
 class _Checkpointed(nn.Module):
     def __init__(self, activation: nn.Module, repeated: bool) -> None:
         super().__init__()
@@ -178,9 +181,9 @@ def test_an_infinite_slope_does_not_pass_a_relu_that_is_off() -> None:
             return (torch.relu(self.layer(x)) ** 1.5).sum(1, keepdim=True)  # its second derivative: infinite
 
     x = torch.randn(32, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    found = sharpness(Model(), nn.MSELoss(), [(x, x.sum(1, keepdim=True))])
-    assert found.converged
-    assert found.value == pytest.approx(84.2231, rel=1e-4)
+    y = x.sum(1, keepdim=True)
+    found = sharpness(Model(), nn.MSELoss(), [(x, y)])
+    assert found.value == pytest.approx(_largest(Model(), x, y), rel=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, at first use
@@ -197,4 +200,6 @@ def test_forward_differentiation_inside_a_model() -> None:
                 return forward_ad.unpack_dual(y).tangent
 
     x = torch.randn(32, 3, generator=torch.Generator().manual_seed(1))
-    assert sharpness(Slope(), nn.MSELoss(), [(x, x.sum(1, keepdim=True))]).converged
+    y = x.sum(1, keepdim=True)
+    found = sharpness(Slope().double(), nn.MSELoss(), [(x.double(), y.double())])
+    assert found.value == pytest.approx(_largest(Slope().double(), x.double(), y.double()), rel=1e-6)

@@ -220,38 +220,39 @@ def _moving(case: Case) -> Iterator[str]:
     if not isinstance(case.optimizer, torch.optim.SGD):
         yield f"the optimiser is {type(case.optimizer).__name__}"
     elif any(case.settings("maximize")):
-        yield "maximize=True: the steps go up"
+        yield _optimiser(case, "maximize", case.settings("maximize"))
     elif any(float(each or 0) for each in case.settings("momentum")):
         yield _optimiser(case, "momentum", [float(each or 0) for each in case.settings("momentum")])
 
 
 def plain(case: Case) -> Said:
-    for said in _moving(case):
-        return fails(said)
-    if case.terms:
+    said = plain_before_prox(case)
+    if case.terms and said.answer != "fails":
         return fails("a proximal step follows each of them")
-    return _as_torch_steps(case, "SGD without momentum" + _decay(case))
+    return said
 
 
 def plain_before_prox(case: Case) -> Said:
     for said in _moving(case):
         return fails(said)
-    return _as_torch_steps(case, "SGD without momentum" + _decay(case))
-
-
-def _as_torch_steps(case: Case, told: str) -> Said:
-    """What is told of the optimiser, unless something else may change its steps."""
-    kind = type(case.optimizer)
-    if not (kind.__module__.startswith("torch.optim") or isinstance(case.optimizer, Penalised)):
-        return unknown(f"{kind.__name__} is not torch's own, though derived from it: its step may be another")
-    if case.optimizer._optimizer_step_pre_hooks:
-        return unknown("a hook runs before each step and may change the gradients")
     rates = {float(each) for each in case.settings("lr")}
     if len(rates) > 1:
-        return fails(
-            f"{told}, but groups have step sizes of their own: {', '.join(map('{:g}'.format, sorted(rates)))}"
-        )
-    return holds(told)
+        return fails(_optimiser(case, "groups of lr", sorted(rates)))
+    for said in _interfering(case):
+        return unknown(said)
+    return holds("SGD without momentum" + _decay(case))
+
+
+def _interfering(case: Case) -> Iterator[str]:
+    """What may make the steps others than torch's."""
+    kind = type(case.optimizer)
+    if not (kind.__module__.startswith("torch.optim") or isinstance(case.optimizer, Penalised)):
+        yield f"{kind.__name__} is not torch's own, though derived from it: its step may be another"
+    if case.optimizer._optimizer_step_pre_hooks:
+        yield "a hook runs before each step and may change the gradients"
+    after = case.optimizer._optimizer_step_post_hooks.values()
+    if not all(getattr(hook, "__module__", "").startswith("nonsmooth.") for hook in after):
+        yield "a hook runs after each step and may change the weights"
 
 
 def _decay(case: Case) -> str:
@@ -356,14 +357,16 @@ def adam(case: Case) -> Said:
     if not isinstance(case.optimizer, torch.optim.Adam):
         return fails(f"the optimiser is {type(case.optimizer).__name__}")
     if any(case.settings("maximize")):
-        return fails("maximize=True: the steps go up")
+        return fails(_optimiser(case, "maximize", case.settings("maximize")))
     decay = max(float(each or 0) for each in case.settings("weight_decay"))
     decoupled = isinstance(case.optimizer, torch.optim.AdamW) or any(case.settings("decoupled_weight_decay"))
     if decay and decoupled:
         return fails(f"decoupled weight decay, {decay:g}, is no gradient's part")
     if case.terms:
         return fails("a proximal step follows each of its steps")
-    return holds(f"torch.optim.{type(case.optimizer).__name__}" + _decay(case))
+    for said in _interfering(case):
+        return unknown(said)
+    return holds(type(case.optimizer).__name__ + _decay(case))
 
 
 def amsgrad(case: Case) -> Said:

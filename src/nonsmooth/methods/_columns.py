@@ -2,7 +2,8 @@
 
 A tensor qualifies if its entries fill a block of memory without gaps, in any order of its axes (channels_last
 too), in float32 or float64, on the CPU. For others, callers fall back to torch. To look at each costs about
-as much as the loop does on a small one, so those of the last step are known again, if they are still there.
+as much as the loop does on a small one, so parameters and state are known again in the next step. Gradients
+are new in most steps: they are looked at in each, and never kept.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "fitting_steps",
     "numbers_of",
     "table_of",
+    "table_of_steps",
     "torch_fuses",
 ]
 
@@ -159,6 +161,13 @@ class Table(NamedTuple):
     tensors: int
     packed: bytes
 
+    def inserted(self, place: int, column: Column) -> Table:
+        """With one more column that fits."""
+        at = 8 * self.tensors * place
+        addresses = struct.pack(f"{self.tensors}q", *map(Tensor.data_ptr, column))
+        packed = self.packed[:at] + addresses + self.packed[at:]
+        return self._replace(columns=self.columns + 1, packed=packed)
+
 
 def table_of(columns: Sequence[Column]) -> Table:
     """The table of columns that fit."""
@@ -184,7 +193,7 @@ class Columns:
     """The table of columns that are asked for step after step, which it knows again.
 
     A tensor is known by being the same object, with the same address, size, type and order of its entries.
-    They are held by weak references: what an optimiser lets go of, such as a gradient, is let go of.
+    They are held by weak references: what an optimiser lets go of, such as old moments, is let go of.
     """
 
     def __init__(self) -> None:
@@ -220,6 +229,14 @@ class Columns:
             self._columns, self._all = len(columns), [each if each is None else ref(each) for each in given]
             self._traits = _traits(tensors)
             self._table = table_of(columns)
+
+
+def table_of_steps(known: Columns, x: Column, gradients: Column, *states: Column) -> Table | None:
+    """The table of parameters, gradients and state, if all are in their natural order and of one type."""
+    table = known(x, *states)
+    if table is None or not _fit(gradients, [x[0].dtype] * len(x), [*map(Tensor.numel, x)]):
+        return None
+    return table.inserted(1, gradients)
 
 
 def numbers_of(scalars: Column, known: Columns, plus: int = 0) -> list[float] | None:

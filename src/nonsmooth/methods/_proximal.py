@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch._compile import _disable_dynamo
 
 from nonsmooth.errors import InputError
-from nonsmooth.methods._columns import Column, Columns, Table, chosen, fitting_steps
+from nonsmooth.methods._columns import Column, Columns, Table, chosen, fitting_steps, table_of_steps
 from nonsmooth.methods._kernels import launch
 from nonsmooth.methods._metric import Metric, effective_step
 from nonsmooth.methods._penalised import (
@@ -175,6 +175,7 @@ class Proximal(Penalised, _Base):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self.__dict__.pop("_columns", None)  # the groups of a checkpoint are new
         for group in self.param_groups:
             for name in ("penalty", "compile"):
                 if name in self.defaults:
@@ -225,27 +226,21 @@ class Proximal(Penalised, _Base):
         self, group: dict[str, Any], params: Column, gradients: Column, *states: Column
     ) -> tuple[list[int], Column, Table | None]:
         """For which parameters step and penalty go together, not one after the other; their gradients; and
-        the table of all columns, where all go together as in the last step."""
+        the table of all columns, where all can go together as they are."""
         if group.get("amsgrad") or group.get("capturable"):
             return [], [], None
         if group["compile"]:
             return *_same_shards(params, gradients), None
         if group["fused"] is False or group["foreach"]:
             return [], [], None
-        table = self._known(group, "all")(params, gradients, *states)
+        table = table_of_steps(self._known(group, "all"), params, gradients, *states)
         if table is not None:
             return list(range(len(params))), gradients, table
         return *fitting_steps(params, gradients, *states), None
 
     def _known(self, group: dict[str, Any], name: str) -> Columns:
         """What knows columns of a group again; no part of a checkpoint or copy."""
-        known = self.__dict__.setdefault("_columns", {})
-        if (id(group), name) not in known:
-            present = {*map(id, self.param_groups)}  # loading a checkpoint makes new groups
-            for key in [key for key in known if key[0] not in present]:
-                del known[key]
-            known[id(group), name] = Columns()
-        return known[id(group), name]
+        return self.__dict__.setdefault("_columns", {}).setdefault((id(group), name), Columns())
 
     def _run(
         self,
