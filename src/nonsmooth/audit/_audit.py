@@ -15,7 +15,7 @@ from nonsmooth.audit._audit_result import Audit, ordered
 from nonsmooth.audit._curvature import curvature
 from nonsmooth.audit._membership import whom_it_trains
 from nonsmooth.audit._motion import motion
-from nonsmooth.audit._penalties import attached_penalty, penalties_in_the_loss
+from nonsmooth.audit._penalties import attached_penalty, penalties_in_the_loss, penalties_measured
 from nonsmooth.audit._schedule_observations import schedule_observations
 from nonsmooth.audit._schedules import ScheduleFacts, schedule_of
 from nonsmooth.audit._smoothness import smoothness_of
@@ -111,6 +111,11 @@ def audit(
     smooth = smoothness_of(model, example, loss, training=training)
     looks = _Looks()
     data = _data(model, example, loss, batches, looks)
+    if loss is not None and _has_numbers(model, example):
+        measured = looks.facts(
+            "penalty", penalties_measured, smooth, model, loss, example, training, seconds / 2, looks.skipped
+        )
+        smooth = smooth if measured is None else measured
     # What an L1 term is, is said with what it reaches, where there is an optimiser to hold it against.
     looks.found += [
         each for each in smooth.observations() if optimizer is None or not each.id.startswith("l1-in-loss")
@@ -234,6 +239,13 @@ def _schedule(
     if steps is None:  # of a length that is not known nothing can be unfinished
         said = [each for each in said if each.id not in ("schedule-unfinished", "schedule-idle")]
     return facts, said
+
+
+def _has_numbers(model: nn.Module, example: Any) -> bool:
+    tensors = [*model.parameters(), *model.buffers(), *tree_leaves(example)]
+    return any(p.requires_grad for p in model.parameters()) and not any(
+        isinstance(each, torch.Tensor) and each.is_meta for each in tensors
+    )
 
 
 def _data(

@@ -144,6 +144,7 @@ _IDS = frozenset(
         "kinks-unknown",
         "l1-in-loss",
         "l1-in-loss-void",
+        "l1-without-gradient",
         "no-dependence",
         "noise-in-evaluation",
         "not-finite-weights",

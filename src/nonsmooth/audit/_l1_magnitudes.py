@@ -148,7 +148,7 @@ def _by(value: Value, call: Call) -> Factor | None:
         return (float(scale) if scaled else 1.0) if plain else None
     if name == "mul" and one and not call.same:
         return constant(call, second)
-    if name == "div" and first == "self" and one:
+    if name == "div" and first == "self" and one and not call.get("rounding_mode"):
         by = constant(call, "other")
         return by if isinstance(by, str) else 1 / by if by else NOT_CONSTANT
     if name == "masked_fill" and call.range("value") == _ZERO:

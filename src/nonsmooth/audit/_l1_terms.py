@@ -212,7 +212,7 @@ def _inner(value: Value, call: Call) -> list[tuple[Value, Factor, int]]:
         return _summands(value, call)
     if name in ("dot", "vdot", "mv", "mm"):
         return _weighted(value, call)
-    if name in ("mul", "div"):
+    if name in ("mul", "div") and not call.get("rounding_mode"):
         return _factors(value, call)
     return []
 

@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from nonsmooth.audit._l1_measured import held_against, not_traced
 from nonsmooth.audit._l1_terms import L1Term
 from nonsmooth.audit._penalty import penalised_on_purpose, what_l1_reaches
 from nonsmooth.audit._schedule_observations import too_short
 from nonsmooth.audit._schedules import ScheduleFacts
+from nonsmooth.audit._slope_jumps import slope_jumps
 from nonsmooth.audit._smoothness import Smoothness
+from nonsmooth.audit._trace import called, takes_model
 from nonsmooth.audit._untouched import untouched
 from nonsmooth.findings import Observation, number
 from nonsmooth.penalties import ElasticNet
 
-__all__ = ["attached_penalty", "penalties_in_the_loss"]
+__all__ = ["attached_penalty", "penalties_in_the_loss", "penalties_measured"]
+
+
+def penalties_measured(
+    smooth: Smoothness,
+    model: nn.Module,
+    loss: Callable[..., Any],
+    example: Any,
+    training: bool | None,
+    seconds: float,
+    skipped: list[tuple[str, str]],
+) -> tuple[Smoothness, list[Observation]]:
+    """The L1 terms of the trace that stand, and what is said of others: by the jumps of the loss's slope."""
+
+    def value() -> torch.Tensor:
+        if training is not None:
+            model.train(training)
+        return loss(model, example) if takes_model(loss) else loss(called(model, example[0]), example[1])
+
+    jumps = slope_jumps(model, value, seconds)
+    if isinstance(jumps, str):
+        skipped.append(("whether the loss has the kinks that the trace shows", jumps))
+        return smooth, []
+    terms, said = held_against(smooth.l1_terms, jumps)
+    more = not_traced(terms, smooth.kinked_terms, jumps)
+    measured = {name for each in more for name in each.numbers["parameters"]}
+    kinked = tuple(each for each in smooth.kinked_terms if not measured & set(each.parameters))
+    return replace(smooth, l1_terms=tuple(terms), kinked_terms=kinked), said + more
 
 
 def penalties_in_the_loss(

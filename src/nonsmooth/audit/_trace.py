@@ -29,7 +29,7 @@ from nonsmooth.audit._recorder import Reader, Recorder
 from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 
-__all__ = ["Trace", "takes_model", "trace"]
+__all__ = ["Trace", "called", "takes_model", "trace"]
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _recorded(
                 recorder.modules.append("loss")
                 result = loss(model, given)
             else:
-                result = _called(model, given)
+                result = called(model, given)
                 if loss is not None:
                     recorder.modules.append("loss")
                     result = loss(result, wanted)
@@ -250,7 +250,8 @@ def _stand_ins(tree: Any, recorder: Recorder, name: str) -> Any:
     return tree_map(one, tree)
 
 
-def _called(model: nn.Module, inputs: Any) -> Any:
+def called(model: nn.Module, inputs: Any) -> Any:
+    """The model on an example's input: several of them by name or place."""
     if isinstance(inputs, Mapping):
         return model(**inputs)
     if isinstance(inputs, tuple | list):

@@ -1,0 +1,148 @@
+"""How far the slope of the loss jumps where a weight is 0: by 2 s for an L1 term of strength s.
+
+The trace reads how a term is written. This measures what it does, however it is written: one entry of each
+parameter is put on either side of 0, so near to it that nothing else of the loss changes in floating point.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nonsmooth.audit._untouched import untouched
+
+__all__ = ["SlopeJump", "slope_jumps"]
+
+_NEAR, _FURTHER = 1e-12, 1e-9  # of the weights' size
+_STIRRED = 0.25
+_PASSES = 9
+_AGREE = 0.01
+
+
+class SlopeJump(NamedTuple):
+    """Half the jump of the loss's slope at 0, along two single entries of one parameter.
+
+    Attributes:
+        halves: of either entry, with the weights as they are.
+        changed: further from 0 and with all other weights changed by up to a quarter: the same for an L1
+            term with a strength of its own. For |w|^p, p < 1, it is less, and for the kinks of a network
+            another one.
+        noise: what a half is uncertain by: rounding, and what two equal passes differ by.
+    """
+
+    halves: tuple[float, float]
+    changed: tuple[float, float]
+    noise: float
+
+    @property
+    def strength(self) -> float | None:
+        """The strength of an L1 term with such jumps now; 0.0: none; None: they are no one number.
+
+        >>> SlopeJump((0.1, 0.1), (0.2, 0.2), 1e-9).strength
+        0.1
+        >>> SlopeJump((0.1, 0.2), (0.1, 0.2), 1e-9).strength is None
+        True
+        """
+        if all(abs(each) <= self.noise for each in self.halves):
+            return 0.0
+        return self.halves[0] if self._same(*self.halves) and not self.unbounded else None
+
+    @property
+    def constant(self) -> bool:
+        """Whether the jumps are those of terms with constant factors, though not one for all entries."""
+        return all(map(self._same, self.halves, self.changed))
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the slope grows without bound towards 0."""
+        return all(a > 2 * b > 2 * self.noise for a, b in zip(self.halves, self.changed, strict=True))
+
+    def says(self, strength: float) -> bool:
+        """Whether all jumps are those of this strength, to one in a hundred and the noise."""
+        return all(self._same(strength, each) for each in (*self.halves, *self.changed))
+
+    def _same(self, a: float, b: float) -> bool:
+        return abs(a - b) <= _AGREE * abs(a) + self.noise
+
+
+def slope_jumps(
+    model: nn.Module, value: Callable[[], Tensor], seconds: float = math.inf
+) -> dict[str, SlopeJump] | str:
+    """The jumps for each trainable parameter of more than one entry, from nine gradients.
+
+    Args:
+        model: put back afterwards.
+        value: the loss at the model's weights as they are when it is called.
+        seconds: that may be used; more than these, judged by the first pass, are not begun.
+
+    Returns:
+        By parameter's name; or why nothing was measured. Parameters on which the loss does not depend, with
+        a gradient that is not finite or of complex numbers are left out.
+
+    >>> net = nn.Linear(3, 2)
+    >>> x = torch.ones(4, 3)
+    >>> jumps = slope_jumps(net, lambda: net(x).square().mean() + 0.25 * net.weight.abs().sum())
+    >>> jumps["weight"].strength, jumps["bias"].strength
+    (0.25, 0.0)
+    """
+    weights = {
+        name: p
+        for name, p in model.named_parameters()
+        if p.requires_grad and p.is_floating_point() and p.layout == torch.strided and p.numel() > 1
+    }
+    if not weights:
+        return "no parameter has several entries of real numbers"
+    draw = np.random.default_rng(0)
+    pairs = {name: draw.choice(p.numel(), 2, replace=False) for name, p in weights.items()}
+    first, second = ({name: int(pair[k]) for name, pair in pairs.items()} for k in (0, 1))
+    # The gradient of a tiny number to a small power must stay within the type.
+    sizes = {
+        name: max(float(p.detach().abs().double().mean()), 1e-3) if p.isfinite().all() else math.nan
+        for name, p in weights.items()
+    }
+
+    def slopes(entries: Mapping[str, int], sign: int, near: float) -> dict[str, tuple[float, float]]:
+        with torch.no_grad():
+            kept = {}
+            for name, p in weights.items():
+                place = np.unravel_index(entries[name], p.shape)
+                kept[name] = place, p[place].clone()
+                p[place] = sign * max(near * sizes[name], 4 * torch.finfo(p.dtype).tiny)
+        torch.manual_seed(0)
+        with torch.enable_grad():
+            found = torch.autograd.grad(value(), list(weights.values()), allow_unused=True)
+        with torch.no_grad():
+            for name, (place, before) in kept.items():
+                weights[name][place] = before
+        return {
+            name: (float(slope[kept[name][0]]), float(slope.abs().max()))
+            for name, slope in zip(weights, found, strict=True)
+            if slope is not None
+        }
+
+    with untouched(model):
+        began = time.monotonic()
+        passes = [slopes(first, 1, _NEAR)]
+        taken = time.monotonic() - began
+        if taken * _PASSES > seconds:
+            return f"it takes {_PASSES} gradients, and one takes {taken:.2g} s"
+        again = slopes(first, 1, _NEAR)
+        passes += [slopes(first, -1, _NEAR), slopes(second, 1, _NEAR), slopes(second, -1, _NEAR)]
+        with torch.no_grad():
+            for p in weights.values():
+                p.mul_(1 + _STIRRED * torch.rand_like(p))
+        passes += [slopes(entries, sign, _FURTHER) for entries in (first, second) for sign in (1, -1)]
+    jumps = {}
+    for name in again:
+        slope, largest = zip(*(each[name] for each in passes if name in each), strict=True)
+        noise = 32 * torch.finfo(weights[name].dtype).eps * max(largest) + 4 * abs(slope[0] - again[name][0])
+        if len(slope) == len(passes) and math.isfinite(sum(slope) + noise):
+            a, b, c, d = ((up - down) / 2 for up, down in zip(slope[::2], slope[1::2], strict=True))
+            jumps[name] = SlopeJump((a, b), (c, d), noise)
+    return jumps

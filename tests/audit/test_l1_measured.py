@@ -1,0 +1,208 @@
+"""What L1 terms do, measured: without gradient, and in forms that the trace does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import nonsmooth as ns
+from nonsmooth.audit._slope_jumps import slope_jumps
+from nonsmooth.findings import Observation
+
+C = 0.125
+X, Y = torch.linspace(-1, 1, 15).reshape(5, 3), torch.linspace(0.1, 1, 10).reshape(5, 2)
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+def w(m: nn.Module) -> Tensor:
+    return dict(m.named_parameters())["0.weight"]
+
+
+def audited(loss: Loss) -> dict[str, Observation]:
+    model = net()
+    before = [p.clone() for p in model.parameters()]
+    found = ns.audit(
+        model,
+        (X, Y),
+        lambda o, y: loss(model, o, y),
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.01),
+        seconds=1,
+    )
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    return {
+        x.id: x for x in found.observations if x.id.startswith(("l1-", "penalty-")) and "on-all" not in x.id
+    }
+
+
+def under_no_grad(m: nn.Module, o: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        return C * w(m).abs().sum()
+
+
+WITHOUT: dict[str, Loss] = {
+    "detach": lambda m, o, y: C * w(m).detach().abs().sum(),
+    "data": lambda m, o, y: C * w(m).data.abs().sum(),
+    "detach at the end": lambda m, o, y: (C * w(m).abs().sum()).detach(),
+    "no_grad": under_no_grad,
+}
+
+
+@pytest.mark.parametrize("form", WITHOUT)
+def test_a_term_without_gradient_is_a_problem(form: str) -> None:
+    found = audited(lambda m, o, y: functional.mse_loss(o, y) + WITHOUT[form](m, o, y))
+    assert found["l1-without-gradient"].level == "problem"
+    assert found["l1-without-gradient"].numbers["parameters"] == ["0.weight"]
+    assert "l1-in-loss" not in found
+
+
+def test_its_twin_with_gradient_passes() -> None:
+    found = audited(lambda m, o, y: functional.mse_loss(o, y) + C * w(m).abs().sum())
+    assert found["l1-in-loss"].level == "problem"
+    assert not found.keys() & {"l1-without-gradient", "penalty-not-recognised"}
+
+
+def test_half_of_a_term_without_gradient() -> None:
+    """Twice in the loss, once detached: neither strength is said."""
+    found = audited(
+        lambda m, o, y: functional.mse_loss(o, y) + C * (w(m).abs().sum() + w(m).detach().abs().sum())
+    )
+    assert found["l1-in-loss"].level == "unknown"
+    assert "0.25" in found["l1-in-loss"].evidence
+    assert "0.125" in found["l1-in-loss"].evidence
+
+
+# The whole loss goes through something, or the term is written in an unusual way: what it is like.
+UNREAD: dict[str, tuple[Loss, str]] = {
+    "flooding": (
+        lambda m, o, y: (functional.mse_loss(o, y) + C * w(m).abs().sum() - 0.01).abs() + 0.01,
+        "like 0.125 * |w| on",
+    ),
+    "clamp": (
+        lambda m, o, y: (functional.mse_loss(o, y) + C * w(m).abs().sum()).clamp(max=9),
+        "like 0.125 * |w| on",
+    ),
+    "nan_to_num": (
+        lambda m, o, y: torch.nan_to_num(functional.mse_loss(o, y) + C * w(m).abs().sum()),
+        "like 0.125 * |w| on",
+    ),
+    "einsum with signs": (
+        lambda m, o, y: functional.mse_loss(o, y) + C * torch.einsum("ij,ij->", w(m).sign(), w(m)),
+        "like 0.125 * |w| on",
+    ),
+    "einsum with weights": (
+        lambda m, o, y: (
+            functional.mse_loss(o, y) + torch.einsum("ij,j->", w(m).abs(), torch.tensor([0.1, 0.2, 0.3]))
+        ),
+        "by entry",
+    ),
+    "norm of order 1/2": (
+        lambda m, o, y: functional.mse_loss(o, y) + C * w(m).norm(0.5),
+        "p < 1, without bound",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", UNREAD)
+def test_what_the_trace_does_not_read_is_measured(form: str) -> None:
+    loss, kind = UNREAD[form]
+    found = audited(loss)
+    assert found["penalty-not-recognised"].level == "unknown"
+    assert found["penalty-not-recognised"].numbers["parameters"] == ["0.weight"]
+    assert kind in found["penalty-not-recognised"].evidence
+    assert "l1-in-loss" not in found
+
+
+def test_a_loss_of_the_model_is_measured_too() -> None:
+    model = net()
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return functional.mse_loss(model(batch[0]), batch[1]) + C * w(model).data.abs().sum()
+
+    found = ns.audit(model, (X, Y), loss, seconds=1)
+    assert found["l1-without-gradient"].level == "problem"
+    assert found.worst == "problem"
+
+
+def normalised() -> nn.Module:
+    """Biases and scales at their start, where a network has kinks of its own at zeros."""
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+
+
+def dead_inputs() -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 2))
+    nn.init.zeros_(model[1].bias)  # type: ignore[arg-type]
+    return model
+
+
+def hard() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Hardtanh(), nn.PReLU(16), nn.Linear(16, 2))
+
+
+@pytest.mark.parametrize("build", [normalised, dead_inputs, hard])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("penalised", [False, True])
+def test_kinks_of_networks_are_no_penalties(
+    build: Callable[[], nn.Module], dtype: torch.dtype, penalised: bool
+) -> None:
+    torch.manual_seed(1)
+    model = build().to(dtype)
+    x = torch.randn(8, 1, 8, 8, dtype=dtype)
+    x[:3] = 0  # every pre-activation of these samples is the bias
+    y = torch.randn(8, 2, dtype=dtype)
+    weights = [p for p in model.parameters() if p.dim() > 1]
+
+    def loss(o: Tensor, y: Tensor) -> Tensor:
+        said = functional.l1_loss(o, y)
+        return said + 1e-3 * sum(p.abs().sum() for p in weights) if penalised else said
+
+    found = ns.audit(
+        model, (x, y), loss, optimizer=torch.optim.Adam(model.parameters()), training=True, seconds=1
+    )
+    ids = {x.id: x.level for x in found.observations if x.id.startswith(("l1-in-loss", "penalty-", "l1-w"))}
+    ids.pop("l1-in-loss-void", None)
+    assert ids == ({"l1-in-loss": "problem"} if penalised else {})
+
+
+def test_dropout_is_the_same_on_both_sides() -> None:
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 2)).train()
+    jumps = slope_jumps(
+        model,
+        lambda: functional.mse_loss(model(X), Y) + C * model[0].weight.abs().sum(),  # type: ignore[operator]
+    )
+    assert not isinstance(jumps, str)
+    assert {name: jump.strength for name, jump in jumps.items()} == {
+        "0.weight": pytest.approx(C),
+        "0.bias": 0.0,
+        "3.weight": 0.0,
+        "3.bias": 0.0,
+    }
+
+
+def test_noise_that_no_seed_stills_is_told_apart() -> None:
+    """Two equal passes that differ: then the jump is not said to be another one than the term's."""
+    model, draw = net(), torch.Generator().manual_seed(0)
+
+    def loss(o: Tensor, y: Tensor) -> Tensor:
+        noise = torch.rand((), generator=draw)
+        return (1 + 100 * noise) * functional.mse_loss(o, y) + C * w(model).abs().sum()
+
+    adam = torch.optim.Adam(model.parameters())
+    found = ns.audit(model, (X, Y), loss, optimizer=adam, seconds=1)
+    assert found["l1-in-loss"].level == "problem"
+
+
+def test_what_takes_too_long_is_not_begun() -> None:
+    model = net()
+    assert "9 gradients" in str(slope_jumps(model, lambda: model(X).sum(), seconds=0))
+    found = ns.audit(model, (X, Y), functional.mse_loss, seconds=1e-9)
+    assert any("kinks that the trace shows" in what for what, _ in found.skipped)
