@@ -229,6 +229,30 @@ def test_steps_against_the_measured_edge():
         assert f"{lr * 5 / 2:.3g} times" in row.evidence
 
 
+def test_the_sharpness_of_a_batch_is_not_that_of_the_whole_loss():
+    model = _net(nn.Tanh())
+    sgd = torch.optim.SGD(model.parameters(), lr=100.0)
+    x = torch.randn(8, next(model.parameters()).shape[1])
+    with torch.no_grad():
+        y = torch.randn_like(model(x))
+    sharp = ns.sharpness(model, mse_loss, [(x, y)])
+    found = smoothness_of(model, (x, y), mse_loss)
+    for stochastic, answer in ((True, "cannot be known"), (False, "fails")):
+        rows = assumptions(found, schedule_of(sgd, None, 10), sgd, sharpness=sharp, stochastic=stochastic)
+        (row,) = [row for row in rows if row.theorem == GD and "2/L" in row.assumption]
+        assert row.answer == answer
+
+
+def test_a_group_that_does_not_move():
+    """The sum of the steps is infinite for the others only."""
+    model = _net(nn.Tanh())
+    first, *others = model.parameters()
+    sgd = torch.optim.SGD([{"params": [first], "lr": 0.0}, {"params": others}], lr=0.1)
+    rows = assumptions(None, schedule_of(sgd, None, 10), sgd)
+    assert {row.answer for row in rows if "infinite sum" in row.assumption} == {"fails"}
+    assert any("group 0 has the step size 0" in row.evidence for row in rows)
+
+
 def test_steps_below_the_edge_without_a_margin_need_not_converge():
     """Why the row asks for a margin: the steps 2/L - 1/(L k^2) on L w^2/2, whose sum is infinite."""
     slope, margin, edge = 5.0, 1.0, 1.0
@@ -341,9 +365,9 @@ def test_adams_kinds():
     assert _find(rows, BOUNDED, "optimiser is Adam").answer == "cannot be known"
     rows, _ = _rows(_net(), torch.optim.Adam, lambda o: schedulers.CosineAnnealingLR(o, 100))
     assert _find(rows, BOUNDED, "is constant").answer == "fails"
-    assert _find(rows, RESHUFFLED, "eta/sqrt(k)").answer == "fails"
+    assert _find(rows, RESHUFFLED, "eta/sqrt(n k)").answer == "fails"
     rows, _ = _rows(_net(), torch.optim.Adam, lambda o: schedulers.LambdaLR(o, lambda t: (1 + t) ** -0.5))
-    assert _find(rows, RESHUFFLED, "eta/sqrt(k)").answer == "cannot be known"
+    assert _find(rows, RESHUFFLED, "eta/sqrt(n k)").answer == "cannot be known"
     for theorem in (AMSGRAD, BOUNDED, RESHUFFLED):
         assert "fails" in _answers(_rows(_net(), _sgd)[0], theorem).values()
 

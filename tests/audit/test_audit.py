@@ -108,6 +108,7 @@ def test_json_and_failing():
         ({"optimizer": "adam"}, "optimizer is a str"),
         ({"penalty": ns.L1(1e-3)}, "ns.attach"),
         ({"steps": 0}, "steps = 0"),
+        ({"batches": 3}, "batches = a int is no iterable"),
         ({"seconds": float("nan")}, "seconds = nan"),
         ({"difference": -1.0}, "difference = -1"),
         ({"strength": "big"}, "strength = 'big'"),

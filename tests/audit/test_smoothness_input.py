@@ -61,6 +61,12 @@ def raises(x):
             r"shape \[1, 2\], not one",
         ),
         (nn.Linear(3, 2), (torch.zeros(1, 3), torch.zeros(1, 2)), lambda o, y: 3.0, "the loss gives float"),
+        (
+            nn.Linear(3, 2),
+            (torch.zeros(1, 3), torch.zeros(1, 2)),
+            lambda o, y: (o - y).sum() * 1j,
+            "a complex number",
+        ),
         (nn.Linear(3, 2), None, None, "raised TypeError"),
         (nn.Linear(3, 2), "text", None, "raised TypeError"),
     ],

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from nonsmooth import InputError
-from nonsmooth.callbacks import CsvSink
+from nonsmooth.callbacks import CsvSink, TensorBoardSink
 
 _TRAINING = """
 import os, sys, torch
@@ -118,6 +118,15 @@ def test_a_long_file_is_taken_up_by_its_end(tmp_path):
     assert path.read_text() == "step,lr_0\n" + lines + "20001,0.5\n"
 
 
+def test_a_torn_line_of_any_length_is_cut_off(tmp_path):
+    """A row of so many columns that its line is longer than what is read at a time."""
+    path = tmp_path / "rows.csv"
+    whole = "step,lr_0\n1,0.5\n"
+    path.write_text(whole + "2," + "0" * 200_000)
+    CsvSink(path).write({"step": 2, "lr_0": 0.25})
+    assert path.read_text() == whole + "2,0.25\n"
+
+
 def test_numbers_come_back_as_they_were(tmp_path):
     path = tmp_path / "folder" / "rows.csv"
     sink = CsvSink(path)
@@ -156,6 +165,13 @@ def test_what_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         CsvSink(tmp_path / "file" / "rows.csv")
+
+
+@pytest.mark.parametrize("path", [None, 3, "a\0b"])
+def test_a_path_that_is_none(path):
+    for sink in (CsvSink, TensorBoardSink):
+        with pytest.raises(InputError, match=r"give (the path of a file or|a) folder"):
+            sink(path)
 
 
 def test_a_row_costs_little(tmp_path):

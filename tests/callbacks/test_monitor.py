@@ -13,6 +13,7 @@ from torch import nn
 
 import nonsmooth as ns
 from nonsmooth.callbacks import Monitor
+from nonsmooth.diagnostics import KinkCounter
 
 
 class _Noisy(torch.utils.data.Dataset):
@@ -210,7 +211,7 @@ def test_a_resumed_run_counts_on():
     assert [row["step"] for row in monitor.rows] == [100, 105]
 
 
-def test_a_run_that_diverges_goes_on_with_one_warning():
+def test_a_run_that_diverges_goes_on_with_one_warning_for_each_reason():
     model = _net()
     x, y = torch.randn(20, 3), torch.randn(20, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -221,11 +222,46 @@ def test_a_run_that_diverges_goes_on_with_one_warning():
     assert math.isfinite(monitor.after_step()["sharpness"])
     with torch.no_grad():
         model[0].weight[0, 0] = float("nan")
-    with pytest.warns(UserWarning, match=r"step 2: 0\.weight holds NaN") as said:
+    with pytest.warns(UserWarning, match=r"step 2: ") as said:
         rows = [monitor.after_step() for _ in range(3)]
-    assert len(said) == 1
-    assert all(math.isnan(row["sharpness"]) and math.isnan(row["l1_norm"]) for row in rows)
+    texts = sorted(str(each.message) for each in said)
+    assert len(texts) == 2
+    assert "0.weight holds NaN" in texts[0]
+    assert "output on the probe is NaN" in texts[1]
+    names = ("sharpness", "l1_norm", "kinks_crossed", "kinks_crossed_share")
+    assert all(math.isnan(row[name]) for row in rows for name in names)
     assert len(monitor.rows) == 4
+
+
+def test_a_look_after_nan_counts_nothing_either():
+    model = _net()
+    kinks = KinkCounter(model, torch.randn(20, 3))
+    kept = model[0].weight.detach().clone()
+    nn.init.constant_(model[0].weight, math.nan)
+    seen = [kinks.update().finite]
+    model[0].weight.data.copy_(kept)
+    assert [*seen, kinks.update().finite, kinks.update().finite] == [False, False, True]
+
+
+def test_a_sink_that_fails_does_not_end_the_training():
+    class Full:
+        written = 0
+
+        def write(self, row):
+            if row["step"] > 1:
+                raise OSError(28, "No space left on device")
+            self.written += 1
+
+        def close(self):
+            pass
+
+    model, sink = _net(), Full()
+    monitor = Monitor(model, torch.optim.SGD(model.parameters(), lr=0.1), sinks=[sink])
+    monitor.after_step()
+    with pytest.warns(UserWarning, match="Full lost the row of step 2: OSError: .*No space left") as said:
+        _ = [monitor.after_step() for _ in range(3)]
+    assert len(said) == 1
+    assert (sink.written, len(monitor.rows)) == (1, 4)
 
 
 def test_a_measurement_that_fails_does_not_end_the_training():

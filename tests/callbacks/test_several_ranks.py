@@ -1,12 +1,12 @@
-"""Two processes train: one writes, none waits for the other's measurements, all stop where one does."""
+"""Two processes train: one writes, none waits for the other's measurements, all are refused where one is."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,12 @@ def test_values_are_those_of_the_one_model(trained):
 
 @pytest.mark.slow
 def test_what_one_refuses_all_refuse(trained):
-    how, _, (first, other) = trained
+    how, folder, (first, other) = trained
     if how == "by hand":
         assert first["refused"].startswith("1 is a SyncBatchNorm, which waits for all processes")
         assert other["refused"] == first["refused"]
+        (row,) = json.loads((folder / "later.json").read_text())
+        assert math.isnan(row["kinks_crossed"])
     else:
         assert first["refused"].startswith("the model raises")
         assert other["refused"] == "on the first process: " + first["refused"]
@@ -84,10 +86,9 @@ def test_what_one_refuses_all_refuse(trained):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", HOWS)
-def test_a_sink_that_fails_stops_all_processes(how, tmp_path):
-    began = time.monotonic()
+def test_a_sink_that_fails_ends_no_training(how, tmp_path):
     done = _launched(how, "sink fails", tmp_path)
-    assert time.monotonic() - began < 120  # the connections' own limit is half an hour
-    assert done.returncode != 0
-    assert "no space left on this device" in done.stderr
-    assert not list(tmp_path.glob("rank *.json"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, other = (json.loads((tmp_path / f"rank {k}.json").read_text()) for k in (0, 1))
+    assert first["weights"] == other["weights"]
+    assert [row["step"] for row in first["rows"]] == list(range(1, 9))

@@ -1,7 +1,8 @@
 """One process of a training on two ranks: ``torchrun two_ranks.py FRAMEWORK KIND FOLDER``.
 
 FRAMEWORK is a loop by hand, Lightning or the Hugging Face Trainer; KIND "good" trains and then has a setting
-refused, "sink fails" has the first rank's sink raise in the middle. Each rank writes what it saw to FOLDER.
+refused, "sink fails" has the first rank's sink raise in the middle, which is no reason to stop. Each rank writes
+what it saw to FOLDER.
 """
 
 from __future__ import annotations
@@ -91,6 +92,10 @@ def by_hand(folder: Path, kind: str):
         Monitor(waiting, torch.optim.SGD(waiting.parameters(), lr=0.1), probe=PROBE)
     except ns.InputError as error:
         refused = str(error)
+    later = Monitor(waiting.eval(), torch.optim.SGD(waiting.parameters(), lr=0.1), probe=PROBE)
+    waiting.train()
+    if RANK == 1:  # alone: it would wait for the other for ever
+        (folder / "later.json").write_text(json.dumps([later.after_step() or {}]))
     return monitor.rows, refused, model
 
 

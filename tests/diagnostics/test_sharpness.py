@@ -280,6 +280,7 @@ def test_bad_input_is_answered_in_words() -> None:
         ((net, MSE, good), {"optimizer": adam}, "Adam has taken no step"),
         ((net, MSE, good), {"optimizer": torch.optim.SGD(parameters, lr=0.0)}, "the step is 0"),
         ((net, nn.MSELoss(reduction="none"), good), {}, "with one entry"),
+        ((net, lambda out, y: out.mean() * 1j, good), {}, "complex128; it must be a real number"),
         ((nn.LazyLinear(3), MSE, good), {}, "lazy"),
         ((nn.ReLU(), MSE, good), {}, "no parameter requires a gradient"),
         ((nn.Linear(4, 2, device="meta"), MSE, good), {}, "meta"),

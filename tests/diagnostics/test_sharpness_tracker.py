@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from diagnostics.dense_hessian import MSE, data, dense, network, train
+from nonsmooth import InputError
+from nonsmooth.diagnostics import sharpness
 from nonsmooth.diagnostics._sharpness_tracker import SharpnessTracker
 
 
@@ -90,6 +92,15 @@ def test_a_run_that_diverges_is_a_row_and_no_error() -> None:
     assert (again.finite, again.converged, again.warm) == (True, True, False)
     assert again.value == pytest.approx(tracker.values[0], rel=1e-3)
     assert tracker.steps == [1, 2, 3]
+
+
+def test_a_result_whose_vectors_are_dropped_is_no_start() -> None:
+    net, (x, y) = network(), data()
+    tracker = SharpnessTracker(net, MSE, [(x, y)], torch.optim.SGD(net.parameters(), lr=0.05))
+    for _ in range(5):
+        tracker.record()
+    with pytest.raises(InputError, match="holds no vectors any more"):
+        sharpness(net, MSE, [(x, y)], start=tracker.results[0])
 
 
 def test_a_loss_or_a_product_that_is_not_finite_is_a_row_too() -> None:

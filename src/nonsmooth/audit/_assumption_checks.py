@@ -13,7 +13,7 @@ from nonsmooth.audit._schedules import ScheduleFacts
 from nonsmooth.findings import number
 from nonsmooth.methods._penalised import Penalised
 
-__all__ = ["Answer", "Case", "Check", "Said", "Sharp", "Smooth"]
+__all__ = ["Answer", "Case", "Check", "Said", "Sharp", "Slopes", "Smooth"]
 
 Answer = Literal["holds", "fails", "cannot be known"]
 # With infinitely many zeros, poles or jumps on the line: tame on bounded sets only.
@@ -53,6 +53,13 @@ class Sharp(Protocol):
     def dtype(self) -> str: ...
 
 
+class Slopes(Protocol):
+    """What is asked of a :class:`Derivative`."""
+
+    @property
+    def verdict(self) -> str: ...
+
+
 class Said(NamedTuple):
     """An answer with its evidence."""
 
@@ -69,6 +76,7 @@ class Case:
     optimizer: torch.optim.Optimizer
     sharp: Sharp | None
     stochastic: bool
+    slopes: Slopes | None = None
 
     @property
     def kind(self) -> str:
@@ -198,6 +206,12 @@ def bounded_gradients(case: Case) -> Said:
 
 
 def autodiff_is_subgradient(case: Case) -> Said:
+    if case.slopes is not None and case.slopes.verdict == "other":
+        return fails(f"it is not the derivative of the loss: {case.slopes}")
+    detached = getattr(case.smooth, "detached", ())
+    if detached:
+        named = ", ".join(f"{row.operation} in {row.modules[0] or 'the loss'}" for row in detached[:3])
+        return unknown(f"parts of the loss enter without their gradient (detach, no_grad): {named}")
     if case.kind in ("analytic", "C1,1", "C1"):
         return holds("the gradient is continuous: backward passes give it and nothing else")
     return unknown(
@@ -310,6 +324,8 @@ def step_below_edge(case: Case) -> Said:
     value = float(np.asarray(case.sharp.eigenvalues, dtype=float)[0])
     told = f"the sharpness here is {number(value, 4)}, and L is not below it; the largest step, "
     told += f"{number(step, 3)}, is {number(step * value / 2, 3)} times 2/sharpness"
+    if case.stochastic:  # as far as is told, these are not all the data
+        return unknown(f"{told}, for the loss on the data given; the whole loss has another L")
     return fails(told) if step * value >= 2 else unknown(f"{told}; elsewhere L may be larger")
 
 
@@ -323,6 +339,9 @@ def _ran(case: Case) -> str:
 
 def sum_infinite(case: Case) -> Said:
     told, finite = f"{case.facts.tail.why}; {_ran(case)}", case.facts.tail.sum_finite
+    still = [k for k, sizes in enumerate(case.facts.step_sizes) if not sizes.any()]
+    if still and not finite:
+        return fails(f"group {still[0]} has the step size 0: true at most with its parameters as constants")
     return unknown(told) if finite is None else fails(told) if finite else holds(told)
 
 
@@ -347,7 +366,7 @@ def constant_step(case: Case) -> Said:
     sizes = case.facts.step_sizes
     low, high = float(sizes.min()), float(sizes.max())
     told = f"step sizes from {number(low, 3)} to {number(high, 3)}"
-    return holds(told) if low == high else fails(told)
+    return holds(told) if 0 < low == high else fails(told)
 
 
 # ---- Adam and the penalty

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nonsmooth.audit._assumption_checks import Answer, Case, Sharp, Smooth
+from nonsmooth.audit._assumption_checks import Answer, Case, Sharp, Slopes, Smooth
 from nonsmooth.audit._schedules import ScheduleFacts
 from nonsmooth.audit._theorems import THEOREMS
 from nonsmooth.findings import Level, Observation
@@ -45,6 +45,7 @@ def assumptions(
     *,
     sharpness: Sharp | None = None,
     stochastic: bool = True,
+    slopes: Slopes | None = None,
 ) -> list[Assumption]:
     """What the theorems people cite assume, and whether it holds for this training.
 
@@ -55,6 +56,7 @@ def assumptions(
         sharpness: from ``nonsmooth.sharpness``, of the Hessian itself or with plain SGD; its largest value is
             a lower bound on the Lipschitz constant of the gradient. None if not measured.
         stochastic: whether gradients are of batches, not of the whole loss.
+        slopes: whether the backward pass gives the derivative, from :func:`derivative`; None if not known.
 
     Returns:
         the rows, theorem by theorem.
@@ -67,7 +69,7 @@ def assumptions(
     >>> rows[0].answer, rows[0].evidence.split(": ")[0]
     ('fails', 'the loss is at worst Lipschitz')
     """
-    case = Case(smoothness, schedule, optimizer, sharpness, stochastic)
+    case = Case(smoothness, schedule, optimizer, sharpness, stochastic, slopes)
     return [
         Assumption(theorem.name, theorem.source, words, *check(case))
         for theorem in THEOREMS

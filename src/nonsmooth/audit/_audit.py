@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from nonsmooth.audit._assumptions import Assumption, assumption_observations, assumptions
 from nonsmooth.audit._audit_result import Audit, ordered
 from nonsmooth.audit._curvature import curvature
+from nonsmooth.audit._derivative import Derivative, derivative
 from nonsmooth.audit._membership import whom_it_trains
 from nonsmooth.audit._motion import motion
 from nonsmooth.audit._penalties import attached_penalty, penalties_in_the_loss, penalties_measured
@@ -20,7 +21,7 @@ from nonsmooth.audit._schedule_observations import schedule_observations
 from nonsmooth.audit._schedules import ScheduleFacts, schedule_of
 from nonsmooth.audit._smoothness import smoothness_of
 from nonsmooth.audit._threshold import watch
-from nonsmooth.audit._trace import takes_model
+from nonsmooth.audit._trace import called, takes_model
 from nonsmooth.diagnostics import Sharpness
 from nonsmooth.diagnostics._checks import positive, whole
 from nonsmooth.errors import InputError
@@ -112,8 +113,10 @@ def audit(
     looks = _Looks()
     data = _data(model, example, loss, batches, looks)
     if loss is not None and _has_numbers(model, example):
+        value = _value(model, loss, example, training)
+        slopes = looks.facts("derivative", _slopes, model, value, seconds / 2, looks.skipped)
         measured = looks.facts(
-            "penalty", penalties_measured, smooth, model, loss, example, training, seconds / 2, looks.skipped
+            "penalty", penalties_measured, smooth, model, value, seconds / 2, looks.skipped
         )
         smooth = smooth if measured is None else measured
     # What an L1 term is, is said with what it reaches, where there is an optimiser to hold it against.
@@ -122,6 +125,7 @@ def audit(
     ]
     facts: ScheduleFacts | None = None
     known: Sharpness | None = None
+    slopes: Derivative | None = None
     rows: tuple[Assumption, ...] = ()
     held = [each for each in (scheduler, penalty) if hasattr(each, "load_state_dict")]
     if data is not None:
@@ -159,7 +163,9 @@ def audit(
             if batch is not None:
                 looks.at("kinks", motion, step, model, optimizer, batch[0], *held)
         if facts is not None:
-            rows = tuple(assumptions(smooth, facts, optimizer, sharpness=known, stochastic=stochastic))
+            rows = tuple(
+                assumptions(smooth, facts, optimizer, sharpness=known, stochastic=stochastic, slopes=slopes)
+            )
             looks.found += assumption_observations(rows)
     return Audit(
         observations=ordered(looks.found),
@@ -241,6 +247,29 @@ def _schedule(
     return facts, said
 
 
+def _value(
+    model: nn.Module, loss: Callable[..., Any], example: Any, training: bool | None
+) -> Callable[[], torch.Tensor]:
+    """The loss on the example, as a function of the weights as they are."""
+
+    def value() -> torch.Tensor:
+        if training is not None:
+            model.train(training)
+        return loss(model, example) if takes_model(loss) else loss(called(model, example[0]), example[1])
+
+    return value
+
+
+def _slopes(
+    model: nn.Module, value: Callable[[], torch.Tensor], seconds: float, skipped: list[tuple[str, str]]
+) -> tuple[Derivative | None, list[Observation]]:
+    found = derivative(model, value, seconds)
+    if isinstance(found, str):
+        skipped.append(("whether the backward pass gives the derivative of the loss", found))
+        return None, []
+    return found, [] if found is None else found.observations()
+
+
 def _has_numbers(model: nn.Module, example: Any) -> bool:
     tensors = [*model.parameters(), *model.buffers(), *tree_leaves(example)]
     return any(p.requires_grad for p in model.parameters()) and not any(
@@ -269,6 +298,8 @@ def _data(
     if not any(p.requires_grad for p in model.parameters()):
         looks.skipped.append((what, "the model has no parameters that require a gradient"))
         return None
+    if batches is not None and not isinstance(batches, Iterable):
+        raise InputError(f"batches = a {type(batches).__name__} is no iterable; give pairs (input, target)")
     data = [example] if batches is None else list(batches)
     pairs = all(isinstance(each, tuple | list) and len(each) == 2 for each in data)
     numbers = [each for each in tree_leaves(data) if isinstance(each, torch.Tensor)]

@@ -134,9 +134,11 @@ def _wrapped(text: str, indent: str, first: str | None = None) -> str:
 # Every id that an observation of an audit can have, so that --fail-on can name one that is absent.
 _IDS = frozenset(
     (
+        "backward-pass",
         "batch-norm-in-evaluation",
         "batch-statistics",
         "curvature-unknown",
+        "derivative-unknown",
         "dropout-in-evaluation",
         "edge-of-stability",
         "kink-choices-differ",

@@ -65,6 +65,7 @@ class Value:
         call: the call that made it; None for a variable or a constant.
         output: which of the operation's outputs.
         given: it depends on the example or on drawn numbers.
+        detached: it was made from what varies and has no gradient (``.detach()``, ``.data``, ``no_grad``).
     """
 
     operation: str = ""
@@ -81,6 +82,7 @@ class Value:
     output: int = 0
     numel: int = 0
     given: bool = False
+    detached: bool = False
 
 
 @dataclass(eq=False)

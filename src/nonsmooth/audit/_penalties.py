@@ -16,7 +16,6 @@ from nonsmooth.audit._schedule_observations import too_short
 from nonsmooth.audit._schedules import ScheduleFacts
 from nonsmooth.audit._slope_jumps import slope_jumps
 from nonsmooth.audit._smoothness import Smoothness
-from nonsmooth.audit._trace import called, takes_model
 from nonsmooth.audit._untouched import untouched
 from nonsmooth.findings import Observation, number
 from nonsmooth.penalties import ElasticNet
@@ -27,19 +26,11 @@ __all__ = ["attached_penalty", "penalties_in_the_loss", "penalties_measured"]
 def penalties_measured(
     smooth: Smoothness,
     model: nn.Module,
-    loss: Callable[..., Any],
-    example: Any,
-    training: bool | None,
+    value: Callable[[], torch.Tensor],
     seconds: float,
     skipped: list[tuple[str, str]],
 ) -> tuple[Smoothness, list[Observation]]:
     """The L1 terms of the trace that stand, and what is said of others: by the jumps of the loss's slope."""
-
-    def value() -> torch.Tensor:
-        if training is not None:
-            model.train(training)
-        return loss(model, example) if takes_model(loss) else loss(called(model, example[0]), example[1])
-
     jumps = slope_jumps(model, value, seconds)
     if isinstance(jumps, str):
         skipped.append(("whether the loss has the kinks that the trace shows", jumps))

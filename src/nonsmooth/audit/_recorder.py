@@ -227,9 +227,10 @@ class Recorder(TorchDispatchMode):
             numel={key: _numel(x) for key, x in named.items()},
             same=_same(named.get("self"), named.get("other", named.get("tensor", named.get("mat2")))),
         )
+        detached = any(_detached(x, before.get(key)) for key, x in named.items())
         for k, tensor in places:
             value = result_of(call, row, k, _is_real(tensor), self.place)
-            value.numel = tensor.numel()
+            value.numel, value.detached = tensor.numel(), detached
             if k == 0 and written and not _covers(tensor):
                 mix(value, self.value_of(tensor))
             self.put(tensor, value)
@@ -312,6 +313,13 @@ def _described(argument: Any, before: Value | None, value_of: Callable[[Tensor],
     if isinstance(argument, list | tuple):
         return [value_of(x) if isinstance(x, Tensor) else x for x in argument]
     return argument
+
+
+def _detached(argument: Any, before: Value | None) -> bool:
+    """Whether an argument varies and torch sees no gradient of it; of what jumps there is none to see."""
+    if before is None or not before.varies or before.smoothness == "discontinuous":
+        return False
+    return argument.is_floating_point() and not argument.requires_grad
 
 
 def _numel(argument: Any) -> int | list[int]:

@@ -94,7 +94,10 @@ def slope_jumps(
     weights = {
         name: p
         for name, p in model.named_parameters()
-        if p.requires_grad and p.is_floating_point() and p.layout == torch.strided and p.numel() > 1
+        if p.requires_grad
+        and p.is_floating_point()
+        and p.layout == torch.strided
+        and p.numel() > 1 < p.element_size()
     }
     if not weights:
         return "no parameter has several entries of real numbers"

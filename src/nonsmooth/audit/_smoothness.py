@@ -92,6 +92,8 @@ class Smoothness:
         stopped: why the trace could not be made, "" if it was.
         hinges: what computes max(0, x) or min(0, x) near 0: operation, module, and what share of the slope on
             one side torch takes at 0.
+        detached: operations on the way to the result that use something of the parameters without its
+            gradient (``.detach()``, ``.data``, ``no_grad``).
     """
 
     smoothness: Class
@@ -112,6 +114,7 @@ class Smoothness:
     executed: bool
     stopped: str
     hinges: tuple[tuple[str, str, float], ...]
+    detached: tuple[Used, ...] = ()
 
     def observations(self) -> list[Observation]:
         """What this says, as observations."""
@@ -194,6 +197,9 @@ def smoothness_of(
         training=model.training if training is None else training,
         executed=found.executed,
         stopped=found.stopped,
+        detached=()
+        if found.variables == "the inputs"
+        else _used([value for value in ordered if value.detached]),
         hinges=tuple(dict.fromkeys(hinge for value in ordered if (hinge := hinge_of(value)) is not None)),
     )
 

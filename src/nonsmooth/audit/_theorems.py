@@ -71,9 +71,9 @@ THEOREMS: tuple[Theorem, ...] = (
         "The subgradient method on convex functions",
         "Shor, Minimization Methods for Non-Differentiable Functions (1985); Boyd, Xiao and Mutapcic, "
         "Subgradient methods (2003), the convergence results for constant and diminishing step sizes",
-        "The best value so far tends to the minimum.",
+        "The best value so far tends to the infimum.",
         "With a constant step h and the other assumptions: the best value comes within G^2 h/2 of the "
-        "minimum, G bounding the subgradients; a finite sum of steps only bounds how far from the start the "
+        "infimum, G bounding the subgradients; a finite sum of steps only bounds how far from the start the "
         "search reaches.",
         (
             ("the loss is convex", checks.convex),
@@ -133,7 +133,7 @@ THEOREMS: tuple[Theorem, ...] = (
         "theorem-proximal-gradient",
         "The proximal gradient method",
         "Beck, First-Order Methods in Optimization (2017), the proximal gradient method where the smooth "
-        "part need not be convex",
+        "part need not be convex, for constant steps (another result is for backtracking)",
         "The sum of loss and penalty goes down at each step, and the gradient mapping has 0 as a limit "
         "point.",
         "A point that does not move still satisfies the optimality condition of the sum, for the strength "
@@ -147,7 +147,7 @@ THEOREMS: tuple[Theorem, ...] = (
             ("one Lipschitz constant L of that gradient serves wherever the steps go", checks.one_constant),
             ("loss and penalty together are bounded below", checks.bounded_below),
             _MARGIN,
-            _SUM,
+            ("the step size is constant", checks.constant_step),
             ("each step is -h times the gradient, then the proximal map", checks.plain_before_prox),
             ("the gradient is that of the whole loss", checks.full_gradient),
         ),
@@ -155,7 +155,9 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         "theorem-amsgrad",
         "AMSGrad on convex problems",
-        "Reddi, Kale and Kumar, On the convergence of Adam and beyond, ICLR 2018, Theorem 4 and Corollary 1",
+        "Reddi, Kale and Kumar, On the convergence of Adam and beyond, ICLR 2018, Theorem 4 and Corollary 1; "
+        "Tran and Phong, On the convergence proof of AMSGrad and a new version (arXiv 1904.03590), who find "
+        "that the proof takes unequal parameters for equal, and mend it",
         "The mean regret tends to 0: by the bound of the corollary like sqrt(log(T)/T), up to constants.",
         "Without amsgrad their Theorem 3 speaks against Adam: for all constant beta1 < sqrt(beta2) some "
         "convex stochastic problem exists on which it does not converge. That problem need not be this one.",
@@ -177,7 +179,8 @@ THEOREMS: tuple[Theorem, ...] = (
         "Section 2.3 and Theorem 4",
         "A bound on the expected squared gradient at a random step. It vanishes only if alpha tends to 0 and "
         "beta2 to 1 as the number of steps N grows, fastest, like ln(N)/sqrt(N), for alpha = a/sqrt(N) and "
-        "beta2 = 1 - 1/N; else a floor of the order of alpha + sqrt(1 - beta2) remains.",
+        "beta2 = 1 - 1/N; else a floor remains, of the order of alpha + sqrt(1 - beta2) + "
+        "alpha^2 beta1/sqrt(1 - beta2).",
         "With kinks no L exists, and the proof has no other form. With a schedule the bound is not stated.",
         (
             ("the optimiser is Adam, " + _UP_TO_FIRST, checks.not_amsgrad),
@@ -214,7 +217,7 @@ THEOREMS: tuple[Theorem, ...] = (
             ("batches are drawn without replacement, shuffled anew each epoch", checks.reshuffled),
             ("beta1 < sqrt(beta2) < 1", checks.beta1_below_root),
             ("beta2 is above a bound that depends on the problem", checks.beta2_large),
-            ("the step size is eta/sqrt(k)", checks.inverse_root),
+            ("the step size is eta/sqrt(n k) in epoch k of n batches", checks.inverse_root),
         ),
     ),
 )

@@ -267,6 +267,8 @@ def _results(result: Any, loss: Any, recorder: Recorder) -> tuple[Value, ...]:
             f"a tensor of shape {list(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
         )
         raise InputError(f"the loss gives {shape}, not one number as a tensor; end it with .mean() or .sum()")
+    if loss is not None and isinstance(result, Tensor) and result.is_complex():
+        raise InputError("the loss gives a complex number; end it with .abs() or .real")
     leaves = [
         part for leaf in tree_leaves(result) for part in (leaf, *tree_leaves(getattr(leaf, "__dict__", ())))
     ]

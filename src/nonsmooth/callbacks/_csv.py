@@ -6,14 +6,14 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nonsmooth.callbacks._monitor import Row
 from nonsmooth.errors import InputError
 
-__all__ = ["CsvSink"]
+__all__ = ["CsvSink", "path_of"]
 
-_TAIL = 1 << 16  # bytes in which the last line must end
+_TAIL = 1 << 16  # bytes that are read at a time, from the end
 
 
 class CsvSink:
@@ -44,7 +44,7 @@ class CsvSink:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         self._columns: list[str] | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +83,13 @@ class CsvSink:
         new.replace(self.path)  # at once: a kill leaves the one or the other
 
 
+def path_of(path: Any) -> Path:
+    """A path that the system can take; InputError for what is none."""
+    if not isinstance(path, str | Path) or "\0" in str(path):
+        raise InputError(f"path = {path!r} is none; give the path of a file or folder that can be written")
+    return Path(path)
+
+
 def _taken_up(path: Path, mend: bool) -> list[str]:
     """The columns of a file, none if it is empty; to mend it, its torn last line is cut off."""
     if mend and not path.exists():  # taken away since the sink was made
@@ -101,10 +108,18 @@ def _taken_up(path: Path, mend: bool) -> list[str]:
             )
         if not mend:
             return columns
-        size = file.seek(0, io.SEEK_END)
-        file.seek(start := max(0, size - _TAIL))
-        file.truncate(start + file.read().rfind(b"\n") + 1)
+        file.truncate(_end_of_last_line(file))
     return columns
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    """The header ends with a newline, so there is one."""
+    start = file.seek(0, io.SEEK_END)
+    while True:
+        start = max(0, start - _TAIL)
+        file.seek(start)
+        if (found := file.read(_TAIL).rfind(b"\n")) >= 0:
+            return start + found + 1
 
 
 def _line(cells: Iterable[Any]) -> bytes:

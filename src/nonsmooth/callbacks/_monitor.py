@@ -133,6 +133,7 @@ class Monitor:
         step: int = 0,
     ) -> None:
         _check_model(model)
+        self._model = model
         # What Accelerate and Lightning have wrapped, and what an attachment is attached to.
         optimizer = getattr(optimizer, "optimizer", optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -172,7 +173,7 @@ class Monitor:
         row |= _weight_cells(self._weights)
         self.rows.append(row)
         for sink in self._sinks:
-            sink.write(row)
+            self._written(sink, row)
         return row
 
     def close(self) -> None:
@@ -190,7 +191,9 @@ class Monitor:
         if self.kinks is None:
             return {}
         found = self._measured(self.kinks.update)
-        if found is None:
+        if found is not None and not found.finite:
+            self._warn("the model's output on the probe is NaN, and NaN is on no piece")
+        if found is None or not found.finite:
             return {"kinks_crossed": float("nan"), "kinks_crossed_share": float("nan")}
         return {"kinks_crossed": found.total, "kinks_crossed_share": found.share}
 
@@ -212,16 +215,25 @@ class Monitor:
     def _measured(self, measure: Callable[[], Any]) -> Any:
         """The measurement, or None and a warning: who watches a training must not end it."""
         try:
+            check_alone(self._model)  # it may have been in evaluation mode when this was made
             return measure()
         except Exception as error:
             self._warn(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}")
             return None
 
-    def _warn(self, why: str) -> None:
+    def _written(self, sink: Sink, row: Row) -> None:
+        """A full disk must not end a training either; the row is in :attr:`rows` all the same."""
+        try:
+            sink.write(row)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            self._warn(said, f"{type(sink).__name__} lost the row of step {self.step}")
+
+    def _warn(self, why: str, what: str = "") -> None:
         """Once for each reason."""
         if why not in self._said:
             self._said.add(why)
-            warnings.warn(f"not measured at step {self.step}: {why}", stacklevel=5)
+            warnings.warn(f"{what or f'not measured at step {self.step}'}: {why}", stacklevel=5)
 
 
 def _check_model(model: Any) -> None:
@@ -289,7 +301,9 @@ def _weights(model: nn.Module, penalty: Any) -> list[torch.Tensor]:
 def _weight_cells(weights: Sequence[torch.Tensor]) -> Row:
     if not weights:
         return {}
-    device, wide = weights[0].device, torch.promote_types(weights[0].dtype, torch.float32)
+    device = weights[0].device
+    wide = torch.float64 if weights[0].dtype == torch.float64 else torch.float32
+    weights = [p if p.element_size() > 1 else p.to(wide) for p in weights]  # float8 has no arithmetic
     zeros = torch.stack([(p == 0).sum().to(device) for p in weights]).sum()
     norm = torch.stack([p.abs().sum(dtype=wide).to(device) for p in weights]).sum()
     return {"zero_share": int(zeros) / max(sum(p.numel() for p in weights), 1), "l1_norm": float(norm)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nonsmooth.callbacks._csv import path_of
 from nonsmooth.callbacks._monitor import Row
 from nonsmooth.errors import InputError
 
@@ -65,6 +66,6 @@ def _check(folder: str | Path) -> None:
             "or use CsvSink"
         ) from error
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        path_of(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); give another folder") from error

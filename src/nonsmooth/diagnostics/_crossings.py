@@ -32,12 +32,15 @@ class Crossings:
         by_module: crossings by the module that called the operation ("" for the model's own forward).
         of: how many margins were watched.
         unmatched: places with kinks that only one of the two passes met; they are not counted.
+        finite: False where the output on the probe was NaN in one of the two looks: NaN is on no piece, so
+            the counts mean nothing.
     """
 
     step: int
     by_module: Mapping[str, int]
     of: int
     unmatched: int = 0
+    finite: bool = True
 
     @property
     def total(self) -> int:
@@ -102,7 +105,7 @@ class KinkCounter:
         self._handle: Any = None
         self._steps = 0
         self.history: list[Crossings] = []
-        self._last = self._look()
+        self._last, self._finite = self._look(), True
         if self._nan():
             raise InputError("the model's output on the probe holds NaN; look for NaN in weights and probe")
 
@@ -115,8 +118,11 @@ class KinkCounter:
             by_module[name] = by_module.get(name, 0) + count
         of = sum(now[site].numel() for site in counts)
         self._last = now
+        finite, self._finite = self._finite, not self._nan()
         step = self.history[-1].step if self.history else 0
-        self.history.append(Crossings(max(step + 1, self._steps), by_module, of, unmatched))
+        self.history.append(
+            Crossings(max(step + 1, self._steps), by_module, of, unmatched, finite and self._finite)
+        )
         return self.history[-1]
 
     def __enter__(self) -> KinkCounter:

@@ -70,6 +70,8 @@ def loss_of(model: nn.Module, loss_fn: Callable[..., Any], batch: Any) -> torch.
         raise InputError(
             f"the loss of a batch is {what}; it must be a tensor with one entry, the batch's mean"
         )
+    if not loss.is_floating_point():
+        raise InputError(f"the loss of a batch is of {loss.dtype}; it must be a real number")
     if not loss.requires_grad:
         raise InputError(
             "the loss does not depend on any trainable parameter; compute it from the model's output"

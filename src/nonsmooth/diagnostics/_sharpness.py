@@ -157,6 +157,10 @@ def _start(start: Any, size: int, metric: str) -> torch.Tensor | None:
         return None
     if not isinstance(start, Sharpness):
         raise InputError(f"start is a {type(start).__name__}; give what sharpness returned, or None")
+    if not start.vectors.numel():
+        raise InputError(
+            "start holds no vectors any more, as results of a tracker; give a later one, or None"
+        )
     if start.size != size:
         raise InputError(
             f"start is of {start.size:,} parameters, these are {size:,}; give one of the same model, or None"

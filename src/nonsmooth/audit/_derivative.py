@@ -1,0 +1,187 @@
+"""Does the backward pass give the derivative of the loss? Held against differences of its values."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nonsmooth.audit._untouched import untouched
+from nonsmooth.findings import Level, Observation, number
+
+__all__ = ["Derivative", "derivative"]
+
+_LONGEST = 1e-2  # of the weights' norm
+_SHORTENED = 8  # times, each to a quarter
+_ROUNDING = 0.01
+_SAME, _OTHER = 0.05, 0.2
+_PASSES = 12  # the time of all evaluations, in gradients
+_SOURCE = "central differences of the loss at these weights, at the best of several step lengths"
+_SAID: dict[str, tuple[Level, str]] = {
+    "same": ("fine", "The backward pass gives the derivative of the loss."),
+    "other": ("warning", "The backward pass does not give the derivative of the loss."),
+    "not known": ("unknown", "Whether the backward pass gives the derivative of the loss is not known."),
+}
+_DIRECTIONS = ("the gradient", "the weights")
+
+
+class Derivative(NamedTuple):
+    """Slopes of the loss at the weights as they are, along the gradient and along the weights.
+
+    Attributes:
+        backward: by the backward pass.
+        differences: by central differences of the loss's values.
+        uncertainty: of these: rounding, curvature and kinks, and noise.
+        dtype: of the weights.
+    """
+
+    backward: tuple[float, ...]
+    differences: tuple[float, ...]
+    uncertainty: tuple[float, ...]
+    dtype: str
+
+    @property
+    def verdict(self) -> Literal["same", "other", "not known"]:
+        """Whether backward pass and values agree: to one in 20, or not to one in 5."""
+        rows = tuple(zip(self.backward, self.differences, self.uncertainty, strict=True))
+        if any(abs(a - b) > _OTHER * max(abs(a), abs(b)) + 4 * unsure for a, b, unsure in rows):
+            return "other"
+        a, b, unsure = rows[0]
+        same = abs(a - b) <= _SAME * abs(a) and unsure <= _SAME * abs(a)
+        return "same" if same else "not known"
+
+    def __str__(self) -> str:
+        rows = zip(_DIRECTIONS, self.backward, self.differences, self.uncertainty, strict=True)
+        return (
+            "; ".join(
+                f"along {name} the slope is {number(b, 4)} ± {number(unsure, 1)} by values of the loss and "
+                f"{number(a, 4)} by the backward pass"
+                for name, a, b, unsure in rows
+            )
+            + f" ({self.dtype})"
+        )
+
+    def observations(self) -> list[Observation]:
+        """Whether the two are the same."""
+        level, title = _SAID[self.verdict]
+        more = (
+            (
+                "Steps follow another function than the loss that is shown: of what passes through detach, "
+                "no_grad, rounding or an own backward function nothing is known to go down. With "
+                "straight-through estimators and reversed gradients this is meant.",
+                _SOURCE,
+                "If it is not meant, look for .detach(), .data, no_grad, .item(), hooks on gradients.",
+            )
+            if level == "warning"
+            else ("", _SOURCE)
+        )
+        numbers = {**self._asdict(), "verdict": self.verdict}
+        return [Observation("backward-pass", level, title, f"{self}.", *more, numbers=numbers)]
+
+
+def derivative(
+    model: nn.Module, value: Callable[[], Tensor], seconds: float = math.inf
+) -> Derivative | str | None:
+    """The slopes of the loss by the backward pass and by its values.
+
+    Args:
+        model: put back afterwards.
+        value: the loss at the model's weights as they are when it is called.
+        seconds: that may be used, judged by one gradient.
+
+    Returns:
+        A :class:`Derivative`; why there is none, if it would take too long; None where nothing can be said:
+        no gradient, or one that is 0 or not finite.
+
+    >>> net = nn.Linear(3, 1)
+    >>> x = torch.randn(8, 3)
+    >>> derivative(net, lambda: net(x).square().mean()).verdict
+    'same'
+    >>> derivative(net, lambda: net(x).square().mean() + net(x).square().mean().detach()).verdict
+    'other'
+    """
+    weights = [p for p in model.parameters() if p.requires_grad and _has_arithmetic(p)]
+    if not weights or any(p.is_complex() for p in weights):
+        return None
+    with untouched(model):
+        torch.manual_seed(0)
+        began = time.monotonic()
+        with torch.enable_grad():
+            loss = value()
+            if not loss.requires_grad:
+                return None
+            found = torch.autograd.grad(loss, weights, allow_unused=True)
+        taken = time.monotonic() - began
+        if taken * _PASSES > seconds:
+            return f"it takes the time of {_PASSES} gradients, and one takes {taken:.2g} s"
+        start = [p.detach().clone() for p in weights]
+        slopes = [torch.zeros_like(p) if g is None else g for p, g in zip(weights, found, strict=True)]
+        rows = []
+        for along in (slopes, start):
+            row = _row(value, weights, start, slopes, along)
+            if row is None:
+                return None
+            rows.append(row)
+    dtype = str(weights[0].dtype).removeprefix("torch.")
+    return Derivative(*(tuple(part) for part in zip(*rows, strict=True)), dtype)  # type: ignore[arg-type]
+
+
+def _row(
+    value: Callable[[], Tensor],
+    weights: Sequence[Tensor],
+    start: Sequence[Tensor],
+    slopes: Sequence[Tensor],
+    along: Sequence[Tensor],
+) -> tuple[float, float, float] | None:
+    """Slope by the backward pass, by differences, and the uncertainty of the latter."""
+    norm, size = _dot(along, along) ** 0.5, _dot(start, start) ** 0.5
+    if not (0 < norm < math.inf and 0 < size < math.inf):
+        return None
+
+    @torch.no_grad()
+    def at(h: float) -> float:
+        for p, begin, direction in zip(weights, start, along, strict=True):
+            p.copy_(begin + (h / norm) * direction)
+        torch.manual_seed(0)
+        return float(value())
+
+    backward = _dot(slopes, along) / norm
+    found = _difference(at, _LONGEST * size, backward, torch.finfo(weights[0].dtype).eps)
+    row = (backward, *found)
+    return row if all(map(math.isfinite, row)) else None
+
+
+def _difference(
+    at: Callable[[float], float], longest: float, slope: float, eps: float
+) -> tuple[float, float]:
+    """The central difference over the shortest step at which rounding does not show, and its uncertainty.
+
+    What curvature and kinks do to it falls with the step, so what the last shortening changed is more than
+    what is left.
+    """
+    noise = abs(at(0.0) - at(0.0))
+    before, best = math.nan, (math.nan, math.inf)
+    for k in range(_SHORTENED):
+        h = longest / 4**k
+        above, below = at(h), at(-h)
+        now = (above - below) / (2 * h)
+        rounding = 4 * (eps * max(abs(above), abs(below)) + noise) / h
+        shows = rounding > _ROUNDING * max(abs(now), abs(slope))
+        if k == 1 or (k and not shows):
+            best = now, abs(now - before) + rounding
+        if k and shows:
+            break
+        before = now
+    return best
+
+
+def _has_arithmetic(p: Tensor) -> bool:
+    return p.layout == torch.strided and p.element_size() > 1  # float8 has none
+
+
+def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
+    return sum(float((x.detach().double() * y.detach().double()).sum()) for x, y in zip(a, b, strict=True))
