@@ -1,8 +1,8 @@
 """One process of a training on two ranks: ``torchrun two_ranks.py FRAMEWORK KIND FOLDER``.
 
 FRAMEWORK is a loop by hand, Lightning or the Hugging Face Trainer; KIND "good" trains and then has a setting
-refused, "sink fails" has the first rank's sink raise in the middle, which is no reason to stop. Each rank writes
-what it saw to FOLDER.
+refused, "sink fails" has the first rank's sink raise in the middle, and goes on.
+Each rank writes to FOLDER what it saw.
 """
 
 from __future__ import annotations
