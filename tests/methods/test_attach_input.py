@@ -102,6 +102,20 @@ def test_complex_parameters_are_refused() -> None:
         ns.attach(torch.optim.SGD([w], lr=0.1), ns.L1(0.1), params=[w])
 
 
+@pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate")
+def test_a_parameter_twice_in_a_group_is_refused() -> None:
+    """torch would step it twice, with two momenta; it is refused when attached, and when it comes later."""
+    w, v = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    with pytest.raises(InputError, match="is twice in one parameter group"):
+        ns.attach(torch.optim.SGD([w, v, v], lr=0.1, momentum=0.9), ns.L1(0.1), params=[w, v])
+    optimizer = torch.optim.SGD([w, v], lr=0.1, momentum=0.9)
+    ns.attach(optimizer, ns.L1(0.1), params=[w, v])
+    optimizer.param_groups[0]["params"].append(v)
+    w.grad, v.grad = torch.ones(3), torch.ones(3)
+    with pytest.raises(InputError, match="is twice in one parameter group"):
+        optimizer.step()
+
+
 def test_a_refused_state_changes_nothing() -> None:
     w = nn.Parameter(torch.ones(2))
     prox = ns.attach(torch.optim.SGD([w], lr=0.1), ns.L1(0.1), params=[w])

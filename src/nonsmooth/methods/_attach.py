@@ -11,6 +11,7 @@ gain of a parameter's momentum buffer, a number.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -64,6 +65,12 @@ class _Members:
         if len(parameters) != len(self._all) or not all(map(is_, parameters, self._all)):
             self._all, self.mine = [*parameters], [p for p in parameters if p in all_penalties]
             self._penalties = [all_penalties[p][1] for p in self.mine]
+            twice = [p for p, count in Counter(self.mine).items() if count > 1]
+            if twice:
+                raise InputError(
+                    f"{all_penalties[twice[0]][0]!r} is twice in one parameter group, so that a step moves "
+                    "it twice; give each parameter once"
+                )
 
     def with_gradient(self) -> list[list[Any]]:
         """Those that the optimiser stepped, and their penalties."""
@@ -98,6 +105,7 @@ class Attachment(Penalised):
         self._thresholds = Thresholds()
         self._members: list[_Members] = []
         self._attached = True
+        self._find_members(optimizer)
         self._settle(optimizer)  # buffers from before have a past that is not known
         self._listen()
 
