@@ -124,6 +124,14 @@ def test_the_theorems_row_on_the_direction() -> None:
     assert rows(OTHER["weighted by itself"], measured(OTHER["weighted by itself"])) == ["fails", "fails"]
 
 
+def test_the_theorems_of_an_audit_know_of_it() -> None:
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = ns.audit(model, (X, Y), OTHER["weighted by itself"], optimizer=sgd, seconds=1)
+    said = {row.answer: row.evidence for row in found.assumptions if "direction is" in row.assumption}
+    assert "not the derivative of the loss" in said["fails"]
+
+
 def test_an_audit_says_so() -> None:
     def levels(loss: Loss) -> dict[str, str]:
         return {x.id: x.level for x in ns.audit(net(), (X, Y), loss, seconds=1).observations}

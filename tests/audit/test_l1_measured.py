@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -206,3 +209,95 @@ def test_what_takes_too_long_is_not_begun() -> None:
     assert "9 gradients" in str(slope_jumps(model, lambda: model(X).sum(), seconds=0))
     found = ns.audit(model, (X, Y), functional.mse_loss, seconds=1e-9)
     assert any("kinks that the trace shows" in what for what, _ in found.skipped)
+
+
+def test_kinks_of_data_are_told_by_other_data() -> None:
+    """A head of zeros on targets some of which are 0: kinks of the L1 loss at the biases' zeros."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+    nn.init.zeros_(model[2].weight)
+    nn.init.zeros_(model[2].bias)
+    x, y = torch.randn(16, 3), torch.randint(-1, 2, (16, 2)).float()
+    found = ns.audit(model, (x, y), functional.l1_loss, seconds=1)
+    assert "penalty-not-recognised" not in found
+
+
+class Drifting(nn.Module):
+    """What moves at each call: a spectral norm's vectors, numpy's and Python's numbers, a count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 8))
+        self.two, self.calls = nn.Linear(8, 2), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        noise = torch.as_tensor(np.random.randn(*x.shape), dtype=x.dtype)  # noqa: NPY002
+        return self.two(torch.relu(self.one(x + random.random() * noise)))
+
+
+def test_what_moves_at_each_call_is_held_still_and_put_back() -> None:
+    torch.manual_seed(0)
+    model = Drifting()
+    held = functional.mse_loss(model(X), Y)  # a graph that is still to be derived
+    before = model.calls, random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    buffers = [each.clone() for each in model.buffers()]
+    found = ns.audit(
+        model, (X, Y), functional.mse_loss, optimizer=torch.optim.Adam(model.parameters()), seconds=1
+    )
+    assert "penalty-not-recognised" not in found
+    assert found["backward-pass"].level == "fine"
+    assert (model.calls, random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert all(torch.equal(a, b) for a, b in zip(buffers, model.buffers(), strict=True))
+    held.backward()
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+def test_wrapped_models_have_the_names_of_what_they_wrap(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    model = wrap(net())
+    found = ns.audit(
+        model,
+        (X, Y),
+        lambda o, y: functional.mse_loss(o, y) + C * sum(p.abs().sum() for p in model.parameters()),
+        optimizer=torch.optim.Adam(model.parameters()),
+        seconds=1,
+    )
+    assert found["l1-in-loss"].numbers["parameters"] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert "penalty-not-recognised" not in found
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_it_may_be_called_where_gradients_are_off(around: Callable[[], Any]) -> None:
+    model = net()
+    adam = torch.optim.Adam(model.parameters())
+
+    def loss(o: Tensor, y: Tensor) -> Tensor:
+        return functional.mse_loss(o, y) + C * w(model).abs().sum()
+
+    with around():
+        found = ns.audit(model, (X, Y), loss, optimizer=adam, seconds=1)
+    assert found["l1-in-loss"].level == "problem"
+
+
+def test_sparse_gradients_and_named_inputs() -> None:
+    class Bag(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.head = nn.Embedding(50, 4, sparse=True), nn.Linear(4, 2)
+
+        def forward(self, left: Tensor, right: Tensor) -> Tensor:
+            return self.head((self.table(left) - self.table(right)).mean(1))
+
+    torch.manual_seed(0)
+    model = Bag()
+    words = {"left": torch.randint(50, (5, 7)), "right": torch.randint(50, (5, 7))}
+    found = ns.audit(
+        model,
+        (words, Y),
+        lambda o, y: functional.mse_loss(o, y) + C * model.head.weight.abs().sum(),
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+        seconds=1,
+    )
+    assert found["l1-in-loss"].numbers["parameters"] == ["head.weight"]
+    assert found["l1-in-loss-void"].level == "warning"
+    assert not {"penalty-unknown", "derivative-unknown"} & {each.id for each in found.observations}

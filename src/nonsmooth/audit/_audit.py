@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from nonsmooth.audit._assumptions import Assumption, assumption_observations, assumptions
 from nonsmooth.audit._audit_result import Audit, ordered
@@ -24,6 +24,7 @@ from nonsmooth.audit._threshold import watch
 from nonsmooth.audit._trace import called, takes_model
 from nonsmooth.diagnostics import Sharpness
 from nonsmooth.diagnostics._checks import positive, whole
+from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 from nonsmooth.findings import Observation
 
@@ -34,6 +35,8 @@ _STEPS = 1000
 _WATCHED = 20  # steps, for thresholds by hand
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def audit(
     model: nn.Module,
     example: Any,
@@ -110,13 +113,18 @@ def audit(
             positive(name, size)
     _check_objects(optimizer, penalty)
     smooth = smoothness_of(model, example, loss, training=training)
+    model = unwrapped(model)
     looks = _Looks()
     data = _data(model, example, loss, batches, looks)
+    now: Callable[[], torch.Tensor] | None = None
+    slopes: Derivative | None = None
     if loss is not None and _has_numbers(model, example):
-        value = _value(model, loss, example, training)
-        slopes = looks.facts("derivative", _slopes, model, value, seconds / 2, looks.skipped)
+        now = _value(model, loss, example, training)
+        half = _half(example)
+        other = None if half is None else _value(model, loss, half, training)
+        slopes = looks.facts("derivative", _slopes, model, now, seconds / 2, looks.skipped)
         measured = looks.facts(
-            "penalty", penalties_measured, smooth, model, value, seconds / 2, looks.skipped
+            "penalty", penalties_measured, smooth, model, now, other, seconds / 2, looks.skipped
         )
         smooth = smooth if measured is None else measured
     # What an L1 term is, is said with what it reaches, where there is an optimiser to hold it against.
@@ -125,7 +133,6 @@ def audit(
     ]
     facts: ScheduleFacts | None = None
     known: Sharpness | None = None
-    slopes: Derivative | None = None
     rows: tuple[Assumption, ...] = ()
     held = [each for each in (scheduler, penalty) if hasattr(each, "load_state_dict")]
     if data is not None:
@@ -149,7 +156,7 @@ def audit(
         looks.found += whom_it_trains(model, optimizer)
         facts = looks.facts("schedule", _schedule, optimizer, scheduler, steps, steps_per_epoch, resumed_from)
         batch = None if data is None else data[0]
-        looks.at("penalty", penalties_in_the_loss, smooth, model, optimizer, facts, steps, loss, batch)
+        looks.at("penalty", penalties_in_the_loss, smooth, model, optimizer, facts, steps, now)
         looks.at("penalty", attached_penalty, penalty, model, optimizer, facts, steps)
         if step is None:
             looks.skipped.append(
@@ -258,6 +265,16 @@ def _value(
         return loss(model, example) if takes_model(loss) else loss(called(model, example[0]), example[1])
 
     return value
+
+
+def _half(example: Any) -> Any:
+    """The first half of the samples; None where the example's tensors are not of one length above 1."""
+    tensors = [each for each in tree_leaves(example) if isinstance(each, torch.Tensor)]
+    lengths = {len(each) if each.dim() else 0 for each in tensors}
+    if len(lengths) != 1 or min(lengths) < 2:
+        return None
+    n = min(lengths) // 2
+    return tree_map(lambda each: each[:n] if isinstance(each, torch.Tensor) else each, example)
 
 
 def _slopes(

@@ -27,11 +27,12 @@ def penalties_measured(
     smooth: Smoothness,
     model: nn.Module,
     value: Callable[[], torch.Tensor],
+    other: Callable[[], torch.Tensor] | None,
     seconds: float,
     skipped: list[tuple[str, str]],
 ) -> tuple[Smoothness, list[Observation]]:
     """The L1 terms of the trace that stand, and what is said of others: by the jumps of the loss's slope."""
-    jumps = slope_jumps(model, value, seconds)
+    jumps = slope_jumps(model, value, seconds, other=other)
     if isinstance(jumps, str):
         skipped.append(("whether the loss has the kinks that the trace shows", jumps))
         return smooth, []
@@ -48,14 +49,13 @@ def penalties_in_the_loss(
     optimizer: torch.optim.Optimizer,
     facts: ScheduleFacts | None,
     steps: int | None,
-    loss: Callable[..., Any] | None,
-    batch: Any,
+    value: Callable[[], torch.Tensor] | None,
 ) -> list[Observation]:
     """What the L1 terms of the loss can reach, whom they act on, and whether the steps are enough."""
     terms = smooth.l1_terms
     if not terms or any(p.is_meta for p in model.parameters()):
         return [each for each in smooth.observations() if each.id.startswith("l1-in-loss")]
-    slopes = None if batch is None or loss is None else _data_gradients(model, loss, batch, terms)
+    slopes = None if value is None else _data_gradients(model, value, terms)
     found = what_l1_reaches(terms, model, optimizer, steps=steps, gradients=slopes)
     found += penalised_on_purpose(
         [name for term in terms for name in term.parameters], model, "The L1 term in the loss"
@@ -74,15 +74,14 @@ def _values(model: nn.Module, names: Sequence[str]) -> torch.Tensor:
 
 
 def _data_gradients(
-    model: nn.Module, loss: Callable[..., Any], batch: Any, terms: Sequence[L1Term]
+    model: nn.Module, value: Callable[[], torch.Tensor], terms: Sequence[L1Term]
 ) -> Mapping[str, torch.Tensor] | None:
     """The gradient of the loss without its L1 terms: that of the whole less strength * sign(w)."""
     if any(term.strength is None for term in terms):
         return None
-    x, y = batch
     weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     with untouched(model):
-        slopes = torch.autograd.grad(loss(model(x), y), list(weights.values()), allow_unused=True)
+        slopes = torch.autograd.grad(value(), list(weights.values()), allow_unused=True)
     found = {
         name: torch.zeros_like(p) if slope is None else slope
         for (name, p), slope in zip(weights.items(), slopes, strict=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nonsmooth.audit._untouched import untouched
+from nonsmooth.audit._untouched import settled, untouched
 
 __all__ = ["SlopeJump", "slope_jumps"]
 
@@ -30,9 +30,9 @@ class SlopeJump(NamedTuple):
 
     Attributes:
         halves: of either entry, with the weights as they are.
-        changed: further from 0 and with all other weights changed by up to a quarter: the same for an L1
-            term with a strength of its own. For |w|^p, p < 1, it is less, and for the kinks of a network
-            another one.
+        changed: further from 0, with all other weights changed by up to a quarter and, if given, with other
+            data: the same for an L1 term with a strength of its own. For |w|^p, p < 1, it is less, and for
+            the kinks of a network another one.
         noise: what a half is uncertain by: rounding, and what two equal passes differ by.
     """
 
@@ -72,13 +72,18 @@ class SlopeJump(NamedTuple):
 
 
 def slope_jumps(
-    model: nn.Module, value: Callable[[], Tensor], seconds: float = math.inf
+    model: nn.Module,
+    value: Callable[[], Tensor],
+    seconds: float = math.inf,
+    *,
+    other: Callable[[], Tensor] | None = None,
 ) -> dict[str, SlopeJump] | str:
     """The jumps for each trainable parameter of more than one entry, from nine gradients.
 
     Args:
         model: put back afterwards.
         value: the loss at the model's weights as they are when it is called.
+        other: the loss on other data; where it raises, ``value`` takes its place.
         seconds: that may be used; more than these, judged by the first pass, are not begun.
 
     Returns:
@@ -110,37 +115,42 @@ def slope_jumps(
         for name, p in weights.items()
     }
 
-    def slopes(entries: Mapping[str, int], sign: int, near: float) -> dict[str, tuple[float, float]]:
+    def slopes(
+        entries: Mapping[str, int], sign: int, near: float, same: Callable[[], Tensor]
+    ) -> dict[str, tuple[float, float]]:
         with torch.no_grad():
             kept = {}
             for name, p in weights.items():
                 place = np.unravel_index(entries[name], p.shape)
                 kept[name] = place, p[place].clone()
                 p[place] = sign * max(near * sizes[name], 4 * torch.finfo(p.dtype).tiny)
-        torch.manual_seed(0)
         with torch.enable_grad():
-            found = torch.autograd.grad(value(), list(weights.values()), allow_unused=True)
+            found = torch.autograd.grad(same(), list(weights.values()), allow_unused=True)
         with torch.no_grad():
             for name, (place, before) in kept.items():
                 weights[name][place] = before
         return {
             name: (float(slope[kept[name][0]]), float(slope.abs().max()))
-            for name, slope in zip(weights, found, strict=True)
-            if slope is not None
+            for name, given in zip(weights, found, strict=True)
+            if given is not None and (slope := given.to_dense()).numel()
         }
 
+    same = settled(model, value)
     with untouched(model):
         began = time.monotonic()
-        passes = [slopes(first, 1, _NEAR)]
+        passes = [slopes(first, 1, _NEAR, same)]
         taken = time.monotonic() - began
         if taken * _PASSES > seconds:
             return f"it takes {_PASSES} gradients, and one takes {taken:.2g} s"
-        again = slopes(first, 1, _NEAR)
-        passes += [slopes(first, -1, _NEAR), slopes(second, 1, _NEAR), slopes(second, -1, _NEAR)]
+        again = slopes(first, 1, _NEAR, same)
+        passes += [slopes(first, -1, _NEAR, same)]
+        passes += [slopes(second, sign, _NEAR, same) for sign in (1, -1)]
         with torch.no_grad():
             for p in weights.values():
                 p.mul_(1 + _STIRRED * torch.rand_like(p))
-        passes += [slopes(entries, sign, _FURTHER) for entries in (first, second) for sign in (1, -1)]
+        if other is not None and _runs(other):
+            same = settled(model, other)
+        passes += [slopes(each, sign, _FURTHER, same) for each in (first, second) for sign in (1, -1)]
     jumps = {}
     for name in again:
         slope, largest = zip(*(each[name] for each in passes if name in each), strict=True)
@@ -149,3 +159,10 @@ def slope_jumps(
             a, b, c, d = ((up - down) / 2 for up, down in zip(slope[::2], slope[1::2], strict=True))
             jumps[name] = SlopeJump((a, b), (c, d), noise)
     return jumps
+
+
+def _runs(value: Callable[[], Tensor]) -> bool:
+    try:
+        return bool(value().isfinite())
+    except Exception:  # of any kind: it is the user's code that runs here
+        return False

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -346,12 +347,13 @@ def _put_back(model: nn.Module, loss: Any) -> Iterator[None]:
         if isinstance(value, dict | list | set)
     ]
     devices = {x.device.index or 0 for x in model.parameters() if x.is_cuda}
-    numbers = random.getstate()
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         with torch.random.fork_rng(sorted(devices)):
             yield
     finally:
-        random.setstate(numbers)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
         for module, state in kept:
             module.__dict__.clear()
             module.__dict__.update(state)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-__all__ = ["untouched"]
+__all__ = ["settled", "untouched"]
 
 
 @contextmanager
 def untouched(model: nn.Module, *stateful: Any) -> Iterator[None]:
     """Parameters, buffers, gradients, modes, random numbers and the states of ``stateful`` are put back.
+
+    So are numbers, words and truth values that modules keep for themselves, such as a count of calls; and
+    graphs that hold the parameters can still be derived.
 
     Args:
         model: any module.
@@ -34,9 +40,14 @@ def untouched(model: nn.Module, *stateful: Any) -> Iterator[None]:
     with torch.no_grad():
         values = [each.detach().clone() for each in tensors]
     slopes = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
-    modes = [(module, module.training) for module in model.modules()]
+    own = [(module, _plain(module)) for module in model.modules()]
     states = [copy.deepcopy(each.state_dict()) for each in held]
-    with torch.random.fork_rng(_cuda(tensors)):
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with ExitStack() as kept:
+        kept.enter_context(torch.random.fork_rng(_cuda(tensors)))
+        for tensor in tensors:
+            if not tensor.is_inference():
+                kept.enter_context(_unsafe_preserve_version_counter(tensor))
         try:
             yield
         finally:
@@ -45,10 +56,43 @@ def untouched(model: nn.Module, *stateful: Any) -> Iterator[None]:
                     tensor.copy_(value)
             for p, slope in zip(model.parameters(), slopes, strict=True):
                 p.grad = slope
-            for module, mode in modes:
-                module.training = mode
+            for module, values_of_its_own in own:
+                for name in _plain(module).keys() - values_of_its_own.keys():
+                    del module.__dict__[name]
+                module.__dict__.update(values_of_its_own)
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
             for each, state in zip(held, states, strict=True):
                 each.load_state_dict(state)
+
+
+def settled(model: nn.Module, value: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
+    """A loss that is the same function at each call: the same draws, the same buffers at its start.
+
+    For use within :func:`untouched`: buffers (running statistics, the vectors of a power iteration) and the
+    random numbers move.
+    """
+    buffers = [(each, each.detach().clone()) for each in model.buffers()]
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+
+    def again() -> torch.Tensor:
+        with torch.no_grad():
+            for buffer, kept in buffers:
+                buffer.copy_(kept)
+        torch.manual_seed(0)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        return value()
+
+    return again
+
+
+def _plain(module: nn.Module) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in module.__dict__.items()
+        if value is None or isinstance(value, bool | int | float | str)
+    }
 
 
 def _cuda(tensors: list[torch.Tensor]) -> list[int]:
