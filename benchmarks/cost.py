@@ -25,11 +25,21 @@ Seen on two cores of an AMD EPYC (Zen 5, 32 MB of last cache), one thread / two:
     1e7 in 160               0.96 / 0.82              1.42 / 1.53
     1e8                      1.00 / 0.98              1.45 / 1.42
 
-At 1e5 both stand at their targets, where a microsecond of Python decides; another run missed one there. With
-something else on the second core, two threads miss them by far (attached 2.3 at 1e5). Moments faded into
-denormal numbers: fused Adam 1.2 times as slow, ProxAdam as fast as ever; weights off the alignment by one
-entry: 1.0. Earlier, with torchao at hand: its wrapper took 23 to 30 times ProxAdam's time in large tensors,
-whose temporaries the system hands out anew each time, 5 to 7 in small ones.
+On two cores of an Intel Xeon (AVX-512), where torch's fused steps are faster at the same bandwidth, several
+rows miss their target:
+
+    1e5                      1.28 / 1.44 missed   1.90 / 2.31 missed
+    1e6                      1.06 / 1.10          1.63 / 1.68 missed
+    1e6 in 50                1.06 / 0.95          1.65 / 1.64 missed
+    1e7                      1.02 / 1.14 missed   1.54 / 1.66 missed
+    1e7 in 160               1.03 / 0.98          1.58 / 1.57
+    1e8                      1.07 / 1.03          1.56 / 1.48
+
+On the EPYC at 1e5 both stand at their targets, where a microsecond of Python decides; another run missed one
+there. With something else on the second core, two threads miss them by far (attached 2.3 at 1e5). Moments
+faded into denormal numbers: fused Adam 1.2 times as slow, ProxAdam as fast as ever; weights off the alignment
+by one entry: 1.0. Earlier, with torchao at hand: its wrapper took 23 to 30 times ProxAdam's time in large
+tensors, whose temporaries the system hands out anew each time, 5 to 7 in small ones.
 """
 
 from __future__ import annotations
