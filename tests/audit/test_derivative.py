@@ -105,7 +105,7 @@ def test_nothing_to_differentiate() -> None:
     assert derivative(model, lambda: model(X).sum().detach()) is None
     assert derivative(model, lambda: model(X).sum() * 0) is None
     assert derivative(model, lambda: model(X).sum() * torch.nan) is None
-    assert "12 gradients" in str(derivative(model, lambda: model(X).sum(), seconds=0))
+    assert "15 gradients" in str(derivative(model, lambda: model(X).sum(), seconds=0))
 
 
 def rows(loss: Loss, slopes: Derivative | None) -> list[str]:
@@ -138,3 +138,50 @@ def test_an_audit_says_so() -> None:
 
     assert levels(OTHER["straight-through"])["backward-pass"] == "warning"
     assert levels(mse)["backward-pass"] == "fine"
+
+
+def test_a_small_loss_is_a_difference_of_larger_numbers() -> None:
+    """Trained to a loss of 1e-6, whose values are multiples of 1e-7: no verdict against the backward pass."""
+    torch.manual_seed(0)
+    x = torch.randn(128, 20)
+    y = (x[:, 0] > 0).long()
+    model = nn.Sequential(nn.Linear(20, 128), nn.ReLU(), nn.Linear(128, 2))
+    adam = torch.optim.Adam(model.parameters(), lr=3e-3)
+    seen = set()
+    for k in range(3000):
+        loss = functional.cross_entropy(model(x), y)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        if k % 250 == 0:
+            found = derivative(model, lambda: functional.cross_entropy(model(x), y))
+            seen.add(found.verdict if isinstance(found, Derivative) else "none")
+    assert "other" not in seen
+    assert "same" in seen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_at_a_kink_every_slope_between_is_one(seed: int) -> None:
+    """The hinge loss of whole numbers: half of the samples lie on its kink."""
+    torch.manual_seed(seed)
+    model = nn.Linear(5, 1)
+    model.weight.data = torch.randint(-1, 2, (1, 5)).float()
+    model.bias.data.zero_()
+    x, y = torch.randint(-1, 2, (64, 5)).float(), torch.randn(64, 1).sign()
+    found = derivative(model, lambda: torch.relu(1 - y * model(x)).mean())
+    assert not isinstance(found, Derivative) or found.verdict != "other"
+
+
+def test_of_several_precisions_the_lowest_counts() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.LayerNorm(3), nn.Linear(3, 2).bfloat16()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.second(self.first(x).bfloat16()).float()
+
+    for seed in range(20):
+        torch.manual_seed(seed)
+        model = Mixed()
+        assert measured(mse, model).verdict != "other"

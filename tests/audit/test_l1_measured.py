@@ -206,7 +206,7 @@ def test_noise_that_no_seed_stills_is_told_apart() -> None:
 
 def test_what_takes_too_long_is_not_begun() -> None:
     model = net()
-    assert "9 gradients" in str(slope_jumps(model, lambda: model(X).sum(), seconds=0))
+    assert "11 gradients" in str(slope_jumps(model, lambda: model(X).sum(), seconds=0))
     found = ns.audit(model, (X, Y), functional.mse_loss, seconds=1e-9)
     assert any("kinks that the trace shows" in what for what, _ in found.skipped)
 
@@ -301,3 +301,79 @@ def test_sparse_gradients_and_named_inputs() -> None:
     assert found["l1-in-loss"].numbers["parameters"] == ["head.weight"]
     assert found["l1-in-loss-void"].level == "warning"
     assert not {"penalty-unknown", "derivative-unknown"} & {each.id for each in found.observations}
+
+
+def clipped() -> nn.Sequential:
+    model = net()
+    for p in model.parameters():
+        p.register_hook(lambda slope: slope.clamp(-0.01, 0.01))
+    return model
+
+
+def pruned() -> nn.Sequential:
+    model = net()
+    keep = torch.zeros(4, 3)
+    keep[0, :2] = 1
+    with torch.no_grad():
+        model[0].weight.mul_(keep)  # type: ignore[operator]
+    model[0].weight.register_hook(lambda slope: slope * keep)  # type: ignore[operator]
+    return model
+
+
+@pytest.mark.parametrize("build", [clipped, pruned])
+def test_hooks_on_gradients_are_the_steps_and_not_the_losss(build: Callable[[], nn.Sequential]) -> None:
+    """A live term whose slope a hook clips alike on both sides of 0, or masks, has a gradient."""
+    model = build()
+    hooks = [dict(p._backward_hooks or {}) for p in model.parameters()]
+    found = ns.audit(
+        model,
+        (X, 5 * Y),
+        lambda o, y: functional.mse_loss(o, y, reduction="sum") + C * w(model).abs().sum(),
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.01),
+        seconds=1,
+    )
+    assert found["l1-in-loss"].level == "problem"
+    assert not {"l1-without-gradient", "penalty-not-recognised"} & {each.id for each in found.observations}
+    assert [dict(p._backward_hooks or {}) for p in model.parameters()] == hooks
+
+
+def test_a_term_in_half_precision_is_live() -> None:
+    """Nearest to 0 its weights are 0 in float16."""
+    found = audited(lambda m, o, y: functional.mse_loss(o, y) + C * w(m).half().abs().sum().float())
+    assert "l1-without-gradient" not in found
+
+
+SMOOTH_ONES: dict[str, Loss] = {
+    "squares, and words without gradient": lambda m, o, y: (
+        functional.mse_loss(o, y) + 1e-4 * sum(p.square().sum() for p in m.parameters())
+    ),
+    "norms of groups that are 0": lambda m, o, y: (
+        functional.mse_loss(o, y) + 0.01 * sum(p.norm() for p in m.parameters())
+    ),
+    "residuals that are 0": lambda m, o, y: functional.l1_loss(o, torch.zeros_like(y)),
+}
+
+
+@pytest.mark.parametrize("form", SMOOTH_ONES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_no_l1_term_is_seen_where_there_is_none(form: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+    nn.init.zeros_(model[3].weight)  # type: ignore[arg-type]
+    nn.init.zeros_(model[3].bias)  # type: ignore[arg-type]
+    model = model.to(dtype)
+    found = ns.audit(
+        model,
+        (X.to(dtype), Y.to(dtype)),
+        lambda o, y: SMOOTH_ONES[form](model, o, y),
+        training=True,
+        seconds=1,
+    )
+    assert not [x for x in found.observations if x.id.startswith(("penalty-not", "l1-"))]
+
+
+def test_what_a_model_writes_into_its_input_is_not_the_users() -> None:
+    x = X.clone()
+    model = nn.Sequential(nn.Hardtanh(-0.5, 0.5, inplace=True), *net())
+    ns.audit(model, (x, Y), functional.mse_loss, seconds=1)
+    assert torch.equal(x, X)

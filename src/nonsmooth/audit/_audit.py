@@ -113,7 +113,7 @@ def audit(
             positive(name, size)
     _check_objects(optimizer, penalty)
     smooth = smoothness_of(model, example, loss, training=training)
-    model = unwrapped(model)
+    model, example = unwrapped(model), _copied(example)
     looks = _Looks()
     data = _data(model, example, loss, batches, looks)
     now: Callable[[], torch.Tensor] | None = None
@@ -262,9 +262,15 @@ def _value(
     def value() -> torch.Tensor:
         if training is not None:
             model.train(training)
-        return loss(model, example) if takes_model(loss) else loss(called(model, example[0]), example[1])
+        now = _copied(example)
+        return loss(model, now) if takes_model(loss) else loss(called(model, now[0]), now[1])
 
     return value
+
+
+def _copied(example: Any) -> Any:
+    """Tensors that the model may write into."""
+    return tree_map(lambda x: x.clone() if isinstance(x, torch.Tensor) else x, example)
 
 
 def _half(example: Any) -> Any:
@@ -280,10 +286,14 @@ def _half(example: Any) -> Any:
 def _slopes(
     model: nn.Module, value: Callable[[], torch.Tensor], seconds: float, skipped: list[tuple[str, str]]
 ) -> tuple[Derivative | None, list[Observation]]:
+    what = "whether the backward pass gives the derivative of the loss"
     found = derivative(model, value, seconds)
     if isinstance(found, str):
-        skipped.append(("whether the backward pass gives the derivative of the loss", found))
+        skipped.append((what, found))
         return None, []
+    if found is not None and found.verdict == "not known":
+        skipped.append((what, f"rounding, a kink or noise hides it: {found}"))
+        return found, []
     return found, [] if found is None else found.observations()
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nonsmooth.audit._untouched import settled, untouched
+from nonsmooth.audit._untouched import settled, untouched, without_hooks
 from nonsmooth.findings import Level, Observation, number
 
 __all__ = ["Derivative", "derivative"]
@@ -19,7 +19,7 @@ _LONGEST = 1e-2  # of the weights' norm
 _SHORTENED = 8  # times, each to a quarter
 _ROUNDING = 0.01
 _SAME, _OTHER = 0.05, 0.1
-_PASSES = 12  # the time of all evaluations, in gradients
+_PASSES = 15  # the time of all evaluations, in gradients
 _SOURCE = "central differences of the loss at these weights, at the best of several step lengths"
 _SAID: dict[str, tuple[Level, str]] = {
     "same": ("fine", "The backward pass gives the derivative of the loss."),
@@ -108,7 +108,7 @@ def derivative(
     if not weights or any(p.is_complex() for p in weights):
         return None
     value = settled(model, value)
-    with untouched(model):
+    with untouched(model), without_hooks(model):
         began = time.monotonic()
         with torch.enable_grad():
             loss = value()
@@ -151,32 +151,38 @@ def _row(
         return float(value())
 
     backward = _dot(slopes, along) / norm
-    found = _difference(at, _LONGEST * size, backward, torch.finfo(weights[0].dtype).eps)
+    found = _difference(at, size, backward, max(torch.finfo(p.dtype).eps for p in weights))
     row = (backward, *found)
     return row if all(map(math.isfinite, row)) else None
 
 
-def _difference(
-    at: Callable[[float], float], longest: float, slope: float, eps: float
-) -> tuple[float, float]:
+def _difference(at: Callable[[float], float], size: float, slope: float, eps: float) -> tuple[float, float]:
     """The central difference over the shortest step at which rounding does not show, and its uncertainty.
 
     What curvature and kinks do to it falls with the step, so what the last shortening changed is more than
-    what is left.
+    what is left; at a kink, where the slopes on both sides stay apart, every number between them is a slope.
     """
-    noise = abs(at(0.0) - at(0.0))
-    before, best = math.nan, (math.nan, math.inf)
+    here = at(0.0)
+    # A loss near 0 is a difference of larger numbers: of such as it has for other weights.
+    scale = max((abs(each) for each in (here, at(size), at(-size)) if math.isfinite(each)), default=math.inf)
+    nearby = [here, *(at(k * eps * size) for k in (-3, -2, -1, 0, 1, 2, 3))]
+    error = max(4 * eps * abs(here), eps * scale, 2 * (max(nearby) - min(nearby)))
+    before, apart, best = math.nan, math.nan, (math.nan, math.inf)
     for k in range(_SHORTENED):
-        h = longest / 4**k
+        h = _LONGEST * size / 4**k
         above, below = at(h), at(-h)
         now = (above - below) / (2 * h)
-        rounding = 4 * (eps * max(abs(above), abs(below)) + noise) / h
+        rounding = error / h
         shows = rounding > _ROUNDING * max(abs(now), abs(slope))
+        gap = (
+            abs(above - 2 * here + below) / h
+        )  # of the slopes on both sides: h times the curvature, or a kink
         if k == 1 or (k and not shows):
-            best = now, abs(now - before) + rounding
+            kink = max(0.0, 4 * gap - apart) / 3 / 2
+            best = now, abs(now - before) + rounding + kink
         if k and shows:
             break
-        before = now
+        before, apart = now, gap
     return best
 
 

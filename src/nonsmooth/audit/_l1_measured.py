@@ -107,13 +107,11 @@ def _kind(jump: SlopeJump) -> str:
     """What a jump is like; "" if there is none, or one that depends on other weights, as a network's do."""
     if jump.unbounded:
         return "like |w|^p with p < 1, without bound"
-    if not jump.constant:
+    if not jump.constant or min(map(abs, jump.halves)) <= 4 * jump.noise:
         return ""
     if jump.strength:
         return f"like {number(jump.strength, 3)} * |w|"
-    if all(jump.halves):
-        return f"like |w| times {' or '.join(number(each, 3) for each in jump.halves)}, by entry"
-    return ""
+    return f"like |w| times {' or '.join(number(each, 3) for each in jump.halves)}, by entry"
 
 
 def _few(names: Sequence[str], most: int = 3) -> str:

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nonsmooth.audit._untouched import settled, untouched
+from nonsmooth.audit._untouched import settled, untouched, without_hooks
 
 __all__ = ["SlopeJump", "slope_jumps"]
 
-_NEAR, _FURTHER = 1e-12, 1e-9  # of the weights' size
+_NEAR, _FURTHER = 1e-12, 1e-6  # of the weights' size
 _STIRRED = 0.25
-_PASSES = 9
+_PASSES = 11
 _AGREE = 0.01
 
 
@@ -34,19 +34,21 @@ class SlopeJump(NamedTuple):
             data: the same for an L1 term with a strength of its own. For |w|^p, p < 1, it is less, and for
             the kinks of a network another one.
         noise: what a half is uncertain by: rounding, and what two equal passes differ by.
+        further: of the first entry further from 0, and nothing else changed.
     """
 
     halves: tuple[float, float]
     changed: tuple[float, float]
     noise: float
+    further: float = 0.0
 
     @property
     def strength(self) -> float | None:
         """The strength of an L1 term with such jumps now; 0.0: none; None: they are no one number.
 
-        >>> SlopeJump((0.1, 0.1), (0.2, 0.2), 1e-9).strength
+        >>> SlopeJump((0.1, 0.1), (0.2, 0.2), 1e-9, 0.1).strength
         0.1
-        >>> SlopeJump((0.1, 0.2), (0.1, 0.2), 1e-9).strength is None
+        >>> SlopeJump((0.1, 0.2), (0.1, 0.2), 1e-9, 0.1).strength is None
         True
         """
         if all(abs(each) <= self.noise for each in self.halves):
@@ -61,7 +63,7 @@ class SlopeJump(NamedTuple):
     @property
     def unbounded(self) -> bool:
         """Whether the slope grows without bound towards 0."""
-        return all(a > 2 * b > 2 * self.noise for a, b in zip(self.halves, self.changed, strict=True))
+        return self.halves[0] > 2 * self.further > 8 * self.noise
 
     def says(self, strength: float) -> bool:
         """Whether all jumps are those of this strength, to one in a hundred and the noise."""
@@ -78,7 +80,7 @@ def slope_jumps(
     *,
     other: Callable[[], Tensor] | None = None,
 ) -> dict[str, SlopeJump] | str:
-    """The jumps for each trainable parameter of more than one entry, from nine gradients.
+    """The jumps for each trainable parameter of more than one entry, from eleven gradients.
 
     Args:
         model: put back afterwards.
@@ -107,7 +109,7 @@ def slope_jumps(
     if not weights:
         return "no parameter has several entries of real numbers"
     draw = np.random.default_rng(0)
-    pairs = {name: draw.choice(p.numel(), 2, replace=False) for name, p in weights.items()}
+    pairs = {name: _two(p, draw) for name, p in weights.items()}
     first, second = ({name: int(pair[k]) for name, pair in pairs.items()} for k in (0, 1))
     # The gradient of a tiny number to a small power must stay within the type.
     sizes = {
@@ -136,7 +138,7 @@ def slope_jumps(
         }
 
     same = settled(model, value)
-    with untouched(model):
+    with untouched(model), without_hooks(model):
         began = time.monotonic()
         passes = [slopes(first, 1, _NEAR, same)]
         taken = time.monotonic() - began
@@ -145,9 +147,10 @@ def slope_jumps(
         again = slopes(first, 1, _NEAR, same)
         passes += [slopes(first, -1, _NEAR, same)]
         passes += [slopes(second, sign, _NEAR, same) for sign in (1, -1)]
+        passes += [slopes(first, sign, _FURTHER, same) for sign in (1, -1)]
         with torch.no_grad():
-            for p in weights.values():
-                p.mul_(1 + _STIRRED * torch.rand_like(p))
+            for name, p in weights.items():  # zeros as well: a group norm has its kink where all are 0
+                p.copy_(torch.where(p == 0, _STIRRED * sizes[name], p) * (1 + _STIRRED * torch.rand_like(p)))
         if other is not None and _runs(other):
             same = settled(model, other)
         passes += [slopes(each, sign, _FURTHER, same) for each in (first, second) for sign in (1, -1)]
@@ -156,9 +159,15 @@ def slope_jumps(
         slope, largest = zip(*(each[name] for each in passes if name in each), strict=True)
         noise = 32 * torch.finfo(weights[name].dtype).eps * max(largest) + 4 * abs(slope[0] - again[name][0])
         if len(slope) == len(passes) and math.isfinite(sum(slope) + noise):
-            a, b, c, d = ((up - down) / 2 for up, down in zip(slope[::2], slope[1::2], strict=True))
-            jumps[name] = SlopeJump((a, b), (c, d), noise)
+            a, b, far, c, d = ((up - down) / 2 for up, down in zip(slope[::2], slope[1::2], strict=True))
+            jumps[name] = SlopeJump((a, b), (c, d), noise, far)
     return jumps
+
+
+def _two(p: Tensor, draw: np.random.Generator) -> np.ndarray:
+    """Two entries, of those that are not 0 if there are two: others may be masked."""
+    alive = p.detach().reshape(-1).nonzero().reshape(-1).cpu().numpy()
+    return draw.choice(alive if len(alive) > 1 else p.numel(), 2, replace=False)
 
 
 def _runs(value: Callable[[], Tensor]) -> bool:

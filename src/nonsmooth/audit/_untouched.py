@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-__all__ = ["settled", "untouched"]
+__all__ = ["settled", "untouched", "without_hooks"]
 
 
 @contextmanager
@@ -85,6 +85,19 @@ def settled(model: nn.Module, value: Callable[[], torch.Tensor]) -> Callable[[],
         return value()
 
     return again
+
+
+@contextmanager
+def without_hooks(model: nn.Module) -> Iterator[None]:
+    """Hooks on the parameters' gradients (clipping, masks) are off: they are the step's, not the loss's."""
+    kept = [(p, p._backward_hooks) for p in model.parameters() if p._backward_hooks]
+    try:
+        for p, _ in kept:
+            p._backward_hooks = None
+        yield
+    finally:
+        for p, hooks in kept:
+            p._backward_hooks = hooks
 
 
 def _plain(module: nn.Module) -> dict[str, Any]:
