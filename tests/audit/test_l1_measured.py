@@ -377,3 +377,21 @@ def test_what_a_model_writes_into_its_input_is_not_the_users() -> None:
     model = nn.Sequential(nn.Hardtanh(-0.5, 0.5, inplace=True), *net())
     ns.audit(model, (x, Y), functional.mse_loss, seconds=1)
     assert torch.equal(x, X)
+
+
+def test_what_a_loss_module_holds_is_put_back() -> None:
+    class Centred(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("centre", torch.zeros(2))
+            self.calls = 0
+
+        def forward(self, o: Tensor, y: Tensor) -> Tensor:
+            self.calls += 1
+            with torch.no_grad():
+                self.centre.mul_(0.9).add_(o.mean(0), alpha=0.1)  # type: ignore[operator]
+            return (o - self.centre - y).square().mean()
+
+    loss = Centred()
+    ns.audit(net(), (X, Y), loss, seconds=1)
+    assert (loss.centre.tolist(), loss.calls) == ([0.0, 0.0], 0)

@@ -22,6 +22,7 @@ from nonsmooth.audit._schedules import ScheduleFacts, schedule_of
 from nonsmooth.audit._smoothness import smoothness_of
 from nonsmooth.audit._threshold import watch
 from nonsmooth.audit._trace import called, takes_model
+from nonsmooth.audit._untouched import loss_put_back
 from nonsmooth.diagnostics import Sharpness
 from nonsmooth.diagnostics._checks import positive, whole
 from nonsmooth.diagnostics._unwrapped import unwrapped
@@ -35,6 +36,7 @@ _STEPS = 1000
 _WATCHED = 20  # steps, for thresholds by hand
 
 
+@loss_put_back
 @torch.inference_mode(False)
 @torch.enable_grad()
 def audit(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+import functools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-__all__ = ["settled", "untouched", "without_hooks"]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = ["loss_put_back", "settled", "untouched", "without_hooks"]
 
 
 @contextmanager
@@ -85,6 +89,18 @@ def settled(model: nn.Module, value: Callable[[], torch.Tensor]) -> Callable[[],
         return value()
 
     return again
+
+
+def loss_put_back(call: Callable[P, T]) -> Callable[P, T]:
+    """For a function of (model, example, loss): what a loss module holds is put back as well."""
+
+    @functools.wraps(call)
+    def called(*args: P.args, **options: P.kwargs) -> T:
+        loss = args[2] if len(args) > 2 else options.get("loss")
+        with untouched(loss) if isinstance(loss, nn.Module) else nullcontext():
+            return call(*args, **options)
+
+    return called
 
 
 @contextmanager
