@@ -109,7 +109,7 @@ UNREAD: dict[str, tuple[Loss, str]] = {
     ),
     "norm of order 1/2": (
         lambda m, o, y: functional.mse_loss(o, y) + C * w(m).norm(0.5),
-        "p < 1, without bound",
+        "like |w|^p with p < 1",
     ),
 }
 

@@ -106,7 +106,7 @@ def not_traced(
 def _kind(jump: SlopeJump) -> str:
     """What a jump is like; "" if there is none, or one that depends on other weights, as a network's do."""
     if jump.unbounded:
-        return "like |w|^p with p < 1, without bound"
+        return "steeper the nearer to 0, like |w|^p with p < 1,"
     if not jump.constant or min(map(abs, jump.halves)) <= 4 * jump.noise:
         return ""
     if jump.strength:
