@@ -26,12 +26,12 @@ Seen on two cores of an AMD EPYC (Zen 5, 32 MB of last cache), one thread / two:
     1e8                      1.00 / 0.98              1.45 / 1.42
 
 On two cores of an Intel Xeon (AVX-512), where torch's fused steps are faster at the same bandwidth, several
-rows miss their target:
+rows miss their target (*):
 
-    1e5                      1.28 / 1.44 missed   1.90 / 2.31 missed
-    1e6                      1.06 / 1.10          1.63 / 1.68 missed
-    1e6 in 50                1.06 / 0.95          1.65 / 1.64 missed
-    1e7                      1.02 / 1.14 missed   1.54 / 1.66 missed
+    1e5                      1.28* / 1.44*        1.90* / 2.31*
+    1e6                      1.06 / 1.10*         1.63* / 1.68*
+    1e6 in 50                1.06 / 0.95          1.65* / 1.64*
+    1e7                      1.02 / 1.14*         1.54 / 1.66*
     1e7 in 160               1.03 / 0.98          1.58 / 1.57
     1e8                      1.07 / 1.03          1.56 / 1.48
 

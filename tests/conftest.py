@@ -57,7 +57,8 @@ def quick(tmp_path_factory):
         with FileLock(f"{out}.lock"):
             if measured and not out.exists():
                 out.mkdir()
-                with closing(sqlite3.connect(Path(measured) / "store.sqlite")) as store:
+                source = (Path(measured) / "store.sqlite").resolve().as_uri() + "?mode=ro"  # none: an error
+                with closing(sqlite3.connect(source, uri=True)) as store:
                     store.execute("VACUUM INTO ?", (str(out / "store.sqlite"),))
             return reproduce([id], tier="quick", out=out), out
 

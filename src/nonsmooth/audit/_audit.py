@@ -82,7 +82,7 @@ def audit(
         training: the mode in which the model is meant to run; None: the one it is in.
         stochastic: whether gradients are those of drawn batches; False for full-batch training.
         difference: the step h of second differences that are to be judged, in units of the weights.
-        seconds: about how long curvature may take.
+        seconds: about how long curvature may take; the measurements of slopes may take as long together.
 
     Returns:
         An :class:`~nonsmooth.audit.Audit`. What could not be decided has the level "unknown"; what was not

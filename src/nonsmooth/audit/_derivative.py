@@ -74,7 +74,7 @@ class Derivative(NamedTuple):
                 "no_grad, rounding or an own backward function nothing is known to go down. With "
                 "straight-through estimators and reversed gradients this is meant.",
                 _SOURCE,
-                "If it is not meant, look for .detach(), .data, no_grad, .item(), hooks on gradients.",
+                "If it is not meant, look for .detach(), .data, no_grad, .item().",
             )
             if level == "warning"
             else ("", _SOURCE)
@@ -115,9 +115,9 @@ def derivative(
             taken = time.monotonic() - began
             if not loss.requires_grad:
                 return None
+            if taken * _EVALUATIONS > seconds:
+                return f"it takes up to {_EVALUATIONS} evaluations of the loss, and one takes {taken:.2g} s"
             found = torch.autograd.grad(loss, weights, allow_unused=True)
-        if taken * _EVALUATIONS > seconds:
-            return f"it takes up to {_EVALUATIONS} evaluations of the loss, and one takes {taken:.2g} s"
         start = [p.detach().clone() for p in weights]
         slopes = [
             torch.zeros_like(p) if g is None else g.to_dense() for p, g in zip(weights, found, strict=True)
@@ -174,9 +174,8 @@ def _difference(at: Callable[[float], float], size: float, slope: float, eps: fl
         now = (above - below) / (2 * h)
         rounding = error / h
         shows = rounding > _ROUNDING * max(abs(now), abs(slope))
-        gap = (
-            abs(above - 2 * here + below) / h
-        )  # of the slopes on both sides: h times the curvature, or a kink
+        # Of the slopes on both sides: h times the curvature, or a kink.
+        gap = abs(above - 2 * here + below) / h
         if k == 1 or (k and not shows):
             kink = max(0.0, 4 * gap - apart) / 3 / 2
             best = now, abs(now - before) + rounding + kink

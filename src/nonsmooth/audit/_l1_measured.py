@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nonsmooth.audit._l1_terms import KinkedTerm, L1Term
 from nonsmooth.audit._slope_jumps import SlopeJump
+from nonsmooth.audit._smoothness_observations import few
 from nonsmooth.findings import Observation, number
 
 __all__ = ["held_against", "not_traced"]
@@ -61,8 +62,8 @@ def _no_gradient(names: Sequence[str], strength: float | None) -> Observation:
         "l1-without-gradient",
         "problem",
         "The L1 term in the loss has no gradient: it changes the loss's value, and no weight.",
-        f"{number(float(strength or 0), 3)} * |w| on {_few(names)} is in the loss, but its slope does not "
-        "jump where a weight is 0.",
+        f"{number(float(strength or 0), 3)} * |w| on {few(names, 3)} is in the loss, but its slope does not "
+        "jump at 0 at either of two entries tried of each.",
         "Of .detach(), .data, numpy and code under no_grad torch differentiates nothing, nor of rounded "
         "quotients.",
         _HOW,
@@ -91,7 +92,7 @@ def not_traced(
             "penalty-not-recognised",
             "unknown",
             f"The loss has a kink where weights are 0, as an L1 term gives, {seen}.",
-            "; ".join(f"{kind} on {_few(some)}" for kind, some in like.items())
+            "; ".join(f"{kind} on {few(some, 3)}" for kind, some in like.items())
             + ", by the jump of its slope there.",
             "A subgradient step on such a term makes weights small, hardly ever 0. Whether it stays the same "
             "during training is not known, and so not what it reaches.",
@@ -112,7 +113,3 @@ def _kind(jump: SlopeJump) -> str:
     if jump.strength:
         return f"like {number(jump.strength, 3)} * |w|"
     return f"like |w| times {' or '.join(number(each, 3) for each in jump.halves)}, by entry"
-
-
-def _few(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -31,10 +31,10 @@ class SlopeJump(NamedTuple):
     Attributes:
         halves: of either entry, with the weights as they are.
         changed: further from 0, with all other weights changed by up to a quarter and, if given, with other
-            data: the same for an L1 term with a strength of its own. For |w|^p, p < 1, it is less, and for
-            the kinks of a network another one.
+            data: the same for an L1 term with a strength of its own, and another one for the kinks of a
+            network.
         noise: what a half is uncertain by: rounding, and what two equal passes differ by.
-        further: of the first entry further from 0, and nothing else changed.
+        further: of the first entry further from 0, and nothing else changed: for |w|^p, p < 1, it is less.
     """
 
     halves: tuple[float, float]
@@ -62,7 +62,7 @@ class SlopeJump(NamedTuple):
 
     @property
     def unbounded(self) -> bool:
-        """Whether the slope grows without bound towards 0."""
+        """Whether the slope steepens towards 0."""
         return self.halves[0] > 2 * self.further > 8 * self.noise
 
     def says(self, strength: float) -> bool:

@@ -13,7 +13,7 @@ from nonsmooth.findings import Level, Observation
 if TYPE_CHECKING:
     from nonsmooth.audit._smoothness import Smoothness, Used
 
-__all__ = ["observations_of"]
+__all__ = ["few", "observations_of"]
 
 _LEVEL: dict[str, Level] = {
     "analytic": "fine",
@@ -62,7 +62,7 @@ def observations_of(found: Smoothness) -> list[Observation]:
                 "not-finite-weights",
                 "problem",
                 f"{_count(len(found.not_finite), 'tensor')} of the model hold NaN or infinity.",
-                _few(found.not_finite),
+                few(found.not_finite),
                 "Every result is NaN from there on, and no step mends it.",
                 "the model's parameters and buffers",
                 "Go back to a checkpoint from before; look for a step above 2/sharpness or a logarithm of 0.",
@@ -125,7 +125,7 @@ def _singular(found: Smoothness) -> list[Observation]:
             "unbounded-slope",
             "note",
             f"Value or slope of {_count(len(shown), 'operation')} has no bound at some points.",
-            _few(shown),
+            few(shown),
             "At such a point torch's gradient is infinite or NaN, and beside it no Lipschitz constant holds. "
             "The class is meant where the operations are defined.",
             "the ranges that the traced operations can have",
@@ -208,7 +208,7 @@ def _batch(found: Smoothness) -> list[Observation]:
             "batch-statistics",
             "note",
             f"{_count(len(found.batch_statistics), 'module')} normalise with the statistics of the batch.",
-            _few(found.batch_statistics),
+            few(found.batch_statistics),
             "The loss is then no mean over samples: each sample's part depends on the others, and the "
             "full-batch gradient is not the mean of the batches' gradients.",
             "Ioffe and Szegedy, Batch Normalization (2015), on inference",
@@ -224,7 +224,7 @@ def _choices(found: Smoothness) -> list[Observation]:
         by_choice.setdefault(choice, []).append(f"{name} in {module}" if module else name)
     if len(by_choice) < 2:
         return []
-    shown = "; ".join(f"{choice:g} for {_few(names)}" for choice, names in sorted(by_choice.items()))
+    shown = "; ".join(f"{choice:g} for {few(names)}" for choice, names in sorted(by_choice.items()))
     return [
         Observation(
             "kink-choices-differ",
@@ -255,7 +255,7 @@ def _l1(found: Smoothness) -> list[Observation]:
                 "l1-in-loss" if k == 0 else f"l1-in-loss-{k + 1}",
                 "unknown" if term.strength is None else "note",
                 f"The loss has an L1 term on {_count(len(term.parameters), 'parameter')}, with {size}.",
-                _few(term.parameters),
+                few(term.parameters),
                 "Its kinks are where the weights are meant to go. A subgradient step passes over them: it "
                 "makes weights small, hardly ever 0.",
                 "the traced loss; S. K. Kumar, GD doesn't make the cut (arXiv 2401.08426), Section 4",
@@ -270,13 +270,13 @@ def _l1(found: Smoothness) -> list[Observation]:
 def _kinked(found: Smoothness) -> list[Observation]:
     if not found.kinked_terms:
         return []
-    shown = [f"{each.operation} of {_few(each.parameters)}" for each in found.kinked_terms]
+    shown = [f"{each.operation} of {few(each.parameters)}" for each in found.kinked_terms]
     return [
         Observation(
             "penalty-not-recognised",
             "unknown",
             f"The loss has {_count(len(shown), 'term')} with kinks, of parameters alone: not recognised.",
-            f"{_few(shown)}.",
+            f"{few(shown)}.",
             "If it is a penalty that acts like L1 near 0, a subgradient step makes weights small, hardly "
             "ever 0; of its strength and of what it reaches nothing can be said.",
             "the traced loss",
@@ -299,10 +299,10 @@ def _counts(rows: Sequence[Used]) -> dict[str, dict[str, int]]:
     return {"operations": {row.operation: row.count for row in rows}}
 
 
-def _few(names: Sequence[str], most: int = 5) -> str:
+def few(names: Sequence[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def _rows(rows: Sequence[Used]) -> str:
-    return _few([f"{row.operation} ({row.count}, in {_few(row.modules, 3) or 'the loss'})" for row in rows])
+    return few([f"{row.operation} ({row.count}, in {few(row.modules, 3) or 'the loss'})" for row in rows])

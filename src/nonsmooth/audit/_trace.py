@@ -9,13 +9,11 @@ model, its buffers and modes, and the random numbers are as before afterwards.
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -27,6 +25,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from nonsmooth.audit._declared import declared
 from nonsmooth.audit._operations_row import Value, least
 from nonsmooth.audit._recorder import Reader, Recorder
+from nonsmooth.diagnostics._randomness import randomness_kept
 from nonsmooth.diagnostics._unwrapped import unwrapped
 from nonsmooth.errors import InputError
 
@@ -347,13 +346,10 @@ def _put_back(model: nn.Module, loss: Any) -> Iterator[None]:
         if isinstance(value, dict | list | set)
     ]
     devices = {x.device.index or 0 for x in model.parameters() if x.is_cuda}
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        with torch.random.fork_rng(sorted(devices)):
+        with randomness_kept(sorted(devices)):
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
         for module, state in kept:
             module.__dict__.clear()
             module.__dict__.update(state)

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from nonsmooth.diagnostics._randomness import randomness_kept
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -43,12 +45,11 @@ def untouched(model: nn.Module, *stateful: Any) -> Iterator[None]:
     tensors = [*model.parameters(), *model.buffers()]
     with torch.no_grad():
         values = [each.detach().clone() for each in tensors]
-    slopes = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
-    own = [(module, _plain(module)) for module in model.modules()]
+    slopes = [(p.grad, None if p.grad is None else p.grad.detach().clone()) for p in model.parameters()]
+    own = [(module, _plain(module), dict(module._buffers)) for module in model.modules()]
     states = [copy.deepcopy(each.state_dict()) for each in held]
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with ExitStack() as kept:
-        kept.enter_context(torch.random.fork_rng(_cuda(tensors)))
+        kept.enter_context(randomness_kept(_cuda(tensors)))
         for tensor in tensors:
             if not tensor.is_inference():
                 kept.enter_context(_unsafe_preserve_version_counter(tensor))
@@ -58,14 +59,15 @@ def untouched(model: nn.Module, *stateful: Any) -> Iterator[None]:
             with torch.no_grad():
                 for tensor, value in zip(tensors, values, strict=True):
                     tensor.copy_(value)
-            for p, slope in zip(model.parameters(), slopes, strict=True):
+            for p, (slope, kept_slope) in zip(model.parameters(), slopes, strict=True):
                 p.grad = slope
-            for module, values_of_its_own in own:
+                if slope is not None and kept_slope is not None:
+                    slope.copy_(kept_slope)
+            for module, values_of_its_own, buffers in own:
+                module._buffers.update(buffers)  # one may have been assigned anew
                 for name in _plain(module).keys() - values_of_its_own.keys():
                     del module.__dict__[name]
                 module.__dict__.update(values_of_its_own)
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
             for each, state in zip(held, states, strict=True):
                 each.load_state_dict(state)
 
@@ -76,10 +78,13 @@ def settled(model: nn.Module, value: Callable[[], torch.Tensor]) -> Callable[[],
     For use within :func:`untouched`: buffers (running statistics, the vectors of a power iteration) and the
     random numbers move.
     """
+    names = [(module, dict(module._buffers)) for module in model.modules()]
     buffers = [(each, each.detach().clone()) for each in model.buffers()]
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
 
     def again() -> torch.Tensor:
+        for module, held in names:
+            module._buffers.update(held)
         with torch.no_grad():
             for buffer, kept in buffers:
                 buffer.copy_(kept)

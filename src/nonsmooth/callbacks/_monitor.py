@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Protocol, TypedDict
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -17,6 +15,7 @@ from torch.utils import _pytree as pytree
 from nonsmooth.callbacks._ranks import check_alone, is_first
 from nonsmooth.diagnostics._checks import whole
 from nonsmooth.diagnostics._crossings import KinkCounter
+from nonsmooth.diagnostics._randomness import randomness_kept
 from nonsmooth.diagnostics._sharpness_tracker import SharpnessTracker
 from nonsmooth.errors import InputError
 from nonsmooth.methods._metric import check_metric
@@ -324,12 +323,9 @@ def _randomness_kept(batches: Any = None) -> Iterator[None]:
         each for each in (getattr(owner, "generator", None) for owner in owners) if each is not None
     }
     states = [(each, each.get_state()) for each in generators if isinstance(each, torch.Generator)]
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        with torch.random.fork_rng(devices=[]):
+        with randomness_kept():
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
         for generator, state in states:
             generator.set_state(state)
